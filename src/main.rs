@@ -1,0 +1,2 @@
+//! NameServer and Broker in one process.
+fn main() {}
