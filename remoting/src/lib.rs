@@ -1,1 +1,3 @@
 //! remoting
+
+pub mod code;
