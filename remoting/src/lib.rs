@@ -1,3 +1,31 @@
-//! remoting
+//! RocketMQ's remoting protocol: what travels between clients, brokers and name servers.
+//!
+//! ```text
+//! socket → frame → command → service → reply
+//! ```
+//!
+//! Bytes come first (`frame`, `header_json`, `header_binary`, `ext_fields`), then what they mean (`code`, `header`,
+//! `body`), sockets last (`connection`, `server`, `client`). Nothing here knows a topic or a file.
 
+//BODY
+pub mod client;
 pub mod code;
+pub mod command;
+pub mod connection;
+pub mod ext_fields;
+pub mod frame;
+pub mod header;
+mod header_binary;
+mod header_json;
+//JAVA
+pub mod outbound;
+mod peer;
+pub mod router;
+pub mod server;
+
+pub use client::{Client, ClientConfig};
+pub use command::{Body, Command, HeaderForm};
+pub use connection::{CallError, Peer};
+pub use ext_fields::ExtFields;
+pub use router::{Answer, Refusal, Service};
+pub use server::{Server, ServerConfig};

@@ -1,0 +1,318 @@
+//! One connection: a task that reads, serves, waits and writes.
+//!
+//! ```text
+//! socket ─read─▶ frames ─▶ service ─now──▶ outbound ─one vectored write─▶ socket
+//!                             └──later──▶ waiting ──┘
+//!                 other tasks ─▶ outbox ────────────┘
+//! ```
+//!
+//! All of it happens in the one task, turn by turn: every frame that has arrived is served before anything is written,
+//! so that a client with many requests in flight costs one read and one write for all of them. A peer that does not
+//! read its replies is not read from either, once `outbound_limit_bytes` wait for it.
+//!
+//! Java 4.7.0 `NettyRemotingAbstract`, `NettyRemotingServer`.
+
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Interval, MissedTickBehavior};
+use tokio_util::io::poll_read_buf;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use crate::command::{Command, HeaderForm};
+use crate::frame::{self, DecodeError};
+use crate::outbound::Outbound;
+use crate::peer::Taken;
+use crate::router::{Answer, LaterAnswer, Refusal, Service, request_name};
+
+pub use crate::peer::{CallError, Peer};
+
+/// Room for what one read may bring.
+const READ_BYTES: usize = 64 * 1024;
+
+/// So many reads in a row, then the other connections have their turn.
+const READS_A_TURN: u32 = 4;
+
+/// Idleness is looked at so many times in its limit: a connection closes at most a tenth late.
+const IDLE_TICKS: u32 = 10;
+
+/// Bounds of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// The longest frame, its prefix counted.
+    pub(crate) frame_bytes: u64,
+    /// With so many bytes unwritten nothing more is read; a push is refused.
+    pub(crate) outbound_bytes: usize,
+    /// With so many requests waiting for their answers nothing more is read.
+    pub(crate) waiting_requests: usize,
+    /// Without a byte in either direction for so long it is closed.
+    pub(crate) idle: Duration,
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Closed,
+    Stopped,
+    Idle,
+    Malformed(DecodeError),
+    Io(io::Error),
+}
+
+/// Serves `stream` until either side ends it, then tells the service.
+pub(crate) async fn serve<S: Service>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Arc<Peer>,
+    service: Arc<S>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let mut tick = tokio::time::interval(limits.idle / IDLE_TICKS);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut connection = Connection {
+        stream,
+        peer: Arc::clone(&peer),
+        service: Arc::clone(&service),
+        limits,
+        input: BytesMut::with_capacity(READ_BYTES),
+        waiting: FuturesUnordered::new(),
+        out: Outbound::default(),
+        tick,
+        quiet_ticks: 0,
+        paused: false,
+        stopping: false,
+    };
+    let end = {
+        let mut stopped = pin!(stop.cancelled());
+        std::future::poll_fn(|cx| {
+            connection.stopping |= stopped.as_mut().poll(cx).is_ready();
+            connection.poll(cx)
+        })
+        .await
+    };
+    match end {
+        End::Malformed(error) => {
+            warn!(remote = %peer.remote(), %error, "close connection: its bytes are not a command")
+        }
+        End::Io(error) => debug!(remote = %peer.remote(), %error, "connection broke"),
+        end => debug!(remote = %peer.remote(), ?end, "connection ended"),
+    }
+    drop(connection); // and with it the requests that wait
+    peer.end();
+    service.closed(&peer);
+}
+
+struct Connection<T, S> {
+    stream: T,
+    peer: Arc<Peer>,
+    service: Arc<S>,
+    limits: Limits,
+    input: BytesMut,
+    waiting: FuturesUnordered<Waiting>,
+    out: Outbound,
+    tick: Interval,
+    quiet_ticks: u32,
+    /// Nothing is read until what waits for the peer has shrunk.
+    paused: bool,
+    stopping: bool,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
+    /// One turn. Ready when the connection has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.peer.register(cx.waker());
+        let read = self.poll_read(cx);
+        self.poll_waiting(cx);
+        let closing = self.take_outbox();
+        let written = self.poll_write(cx);
+        if self.paused && !self.is_full() {
+            cx.waker().wake_by_ref(); // there is room again: read on
+        }
+        if let Poll::Ready(end) = read {
+            return Poll::Ready(end);
+        }
+        if let Poll::Ready(Err(error)) = written {
+            return Poll::Ready(End::Io(error));
+        }
+        if closing && self.out.is_empty() {
+            return Poll::Ready(End::Closed);
+        }
+        if self.stopping && self.out.is_empty() && self.waiting.is_empty() {
+            return Poll::Ready(End::Stopped);
+        }
+        self.poll_idle(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..READS_A_TURN {
+            self.paused = self.is_full();
+            if self.paused || self.stopping {
+                return Poll::Pending;
+            }
+            self.input.reserve(READ_BYTES / 4);
+            match ready!(poll_read_buf(
+                Pin::new(&mut self.stream),
+                cx,
+                &mut self.input
+            )) {
+                Ok(0) => return Poll::Ready(End::Closed),
+                Ok(_) => self.quiet_ticks = 0,
+                Err(error) => return Poll::Ready(End::Io(error)),
+            }
+            if let Err(error) = self.serve_frames() {
+                return Poll::Ready(End::Malformed(error));
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn is_full(&self) -> bool {
+        self.out.len() >= self.limits.outbound_bytes
+            || self.waiting.len() >= self.limits.waiting_requests
+    }
+
+    fn serve_frames(&mut self) -> Result<(), DecodeError> {
+        while let Some(frame) = frame::take_frame(&mut self.input, self.limits.frame_bytes)? {
+            let command = frame::decode(frame)?;
+            if command.is_response() {
+                self.peer.complete(command);
+            } else {
+                self.serve_request(command);
+            }
+        }
+        Ok(())
+    }
+
+    fn serve_request(&mut self, request: Command) {
+        let ticket = Ticket::of(&request);
+        let served = catch_unwind(AssertUnwindSafe(|| self.service.call(&self.peer, request)));
+        match served {
+            Ok(Answer::Now(result)) => ticket.answer(result, &mut self.out),
+            Ok(Answer::Later(answer)) => self.waiting.push(Waiting { ticket, answer }),
+            Ok(Answer::Nothing) => {}
+            Err(panic) => ticket.answer(Err(ticket.panicked(&*panic)), &mut self.out),
+        }
+    }
+
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some((ticket, result))) = self.waiting.poll_next_unpin(cx) {
+            ticket.answer(result, &mut self.out);
+        }
+    }
+
+    /// Takes what other tasks have left for this peer. Whether the connection is to close behind it.
+    fn take_outbox(&mut self) -> bool {
+        let Taken { commands, close } = self.peer.take_outbox();
+        commands
+            .into_iter()
+            .for_each(|command| frame::encode(command, &mut self.out));
+        close
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let (slices, count) = self.out.io_slices();
+            let slices = slices.get(..count).unwrap_or_default();
+            let bytes = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
+            if bytes == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.quiet_ticks = 0;
+            self.out.advance(bytes);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            ready!(self.tick.poll_tick(cx));
+            self.quiet_ticks += 1;
+            if self.quiet_ticks > IDLE_TICKS {
+                return Poll::Ready(End::Idle);
+            }
+        }
+    }
+}
+
+/// What must be kept of a request until it is answered.
+#[derive(Clone, Copy)]
+struct Ticket {
+    code: i32,
+    opaque: i32,
+    form: HeaderForm,
+    oneway: bool,
+}
+
+impl Ticket {
+    fn of(request: &Command) -> Ticket {
+        Ticket {
+            code: request.code,
+            opaque: request.opaque,
+            form: request.form,
+            oneway: request.is_oneway(),
+        }
+    }
+
+    fn answer(self, result: Result<Command, Refusal>, out: &mut Outbound) {
+        let mut reply = match result {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                debug!(request = request_name(self.code), opaque = self.opaque, %refusal, "refuse");
+                refusal.into()
+            }
+        };
+        if self.oneway {
+            return;
+        }
+        reply.opaque = self.opaque;
+        reply.form = self.form;
+        frame::encode(reply, out);
+    }
+
+    fn panicked(self, panic: &(dyn std::any::Any + Send)) -> Refusal {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        error!(
+            request = request_name(self.code),
+            code = self.code,
+            panic = text,
+            "handler panicked, its request fails"
+        );
+        Refusal::system_error(format!(
+            "internal error while serving request {}",
+            self.code
+        ))
+    }
+}
+
+/// A request whose answer is not there yet.
+struct Waiting {
+    ticket: Ticket,
+    answer: LaterAnswer,
+}
+
+impl Future for Waiting {
+    type Output = (Ticket, Result<Command, Refusal>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = catch_unwind(AssertUnwindSafe(|| self.answer.as_mut().poll(cx)));
+        let result = match polled {
+            Ok(poll) => ready!(poll),
+            Err(panic) => Err(self.ticket.panicked(&*panic)),
+        };
+        Poll::Ready((self.ticket, result))
+    }
+}

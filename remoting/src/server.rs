@@ -1,0 +1,177 @@
+//! Listens, accepts, and stops in order.
+//!
+//! Java 4.7.0 `NettyRemotingServer`, `NettyServerConfig`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::connection::{self, Limits, Peer};
+use crate::frame::FRAME_LIMIT_BYTES;
+use crate::router::Service;
+
+/// How long a stop waits for requests that are being served.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long accepting rests when the system has no descriptor left.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Bounds of a server and of each of its connections.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// One more is closed at once. Java has no limit but the system's.
+    pub max_connections: usize,
+    /// `serverChannelMaxIdleTimeSeconds`: without a byte in either direction for so long a connection is closed.
+    pub idle: Duration,
+    /// A peer for which so many bytes wait is not read from until it reads. Java has no limit.
+    pub outbound_limit_bytes: usize,
+    /// A peer with so many requests unanswered is not read from until some are.
+    pub waiting_limit: usize,
+    /// The longest frame, its prefix counted.
+    pub frame_limit_bytes: u64,
+    /// `serverSocketSndBufSize`; 0 leaves it to the system.
+    pub send_buffer_bytes: usize,
+    /// `serverSocketRcvBufSize`; 0 leaves it to the system.
+    pub receive_buffer_bytes: usize,
+    /// Connections that may wait to be accepted. Java 1024.
+    pub backlog: u32,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        ServerConfig {
+            max_connections: 65_536,
+            idle: Duration::from_secs(120),
+            outbound_limit_bytes: 4 << 20,
+            waiting_limit: 16_384,
+            frame_limit_bytes: FRAME_LIMIT_BYTES,
+            send_buffer_bytes: 0,
+            receive_buffer_bytes: 0,
+            backlog: 1024,
+        }
+    }
+}
+
+/// A listening socket and the connections that came in through it.
+#[derive(Debug)]
+pub struct Server {
+    local: SocketAddr,
+    accepting: CancellationToken,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Listens on `addr` (port 0: any free one) and serves every connection that comes.
+    ///
+    /// # Errors
+    /// What the system says of the socket or the address.
+    pub async fn bind<S: Service>(
+        addr: SocketAddr,
+        service: Arc<S>,
+        config: ServerConfig,
+    ) -> io::Result<Server> {
+        let listener = listen(addr, &config)?;
+        let server = Server {
+            local: listener.local_addr()?,
+            accepting: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let (accepting, stop) = (server.accepting.clone(), server.stop.clone());
+        let tasks = server.tasks.clone();
+        server.tasks.spawn(async move {
+            let accept = accept_all(listener, service, config, stop, tasks);
+            accepting.run_until_cancelled(accept).await;
+        });
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Takes no more connections and no more requests, answers those that are being served (3 s at most), closes.
+    pub async fn stop(self) {
+        self.accepting.cancel();
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP_LIMIT, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            warn!(connections = self.tasks.len(), local = %self.local, "stop with requests unanswered");
+        }
+    }
+}
+
+fn listen(addr: SocketAddr, config: &ServerConfig) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    if config.send_buffer_bytes > 0 {
+        socket.set_send_buffer_size(config.send_buffer_bytes)?;
+    }
+    if config.receive_buffer_bytes > 0 {
+        socket.set_recv_buffer_size(config.receive_buffer_bytes)?;
+    }
+    socket.bind(&addr.into())?;
+    socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
+    TcpListener::from_std(socket.into())
+}
+
+async fn accept_all<S: Service>(
+    listener: TcpListener,
+    service: Arc<S>,
+    config: ServerConfig,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let places = Arc::new(Semaphore::new(config.max_connections));
+    let limits = Limits {
+        frame_bytes: config.frame_limit_bytes,
+        outbound_bytes: config.outbound_limit_bytes,
+        waiting_requests: config.waiting_limit,
+        idle: config.idle,
+    };
+    loop {
+        let (stream, remote) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(%error, "accept a connection; try again");
+                tokio::time::sleep(ACCEPT_REST).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            warn!(%remote, limit = config.max_connections, "close new connection: there are too many");
+            continue;
+        };
+        let (service, limits, stop) = (Arc::clone(&service), limits.clone(), stop.clone());
+        tasks.spawn(async move {
+            match open(&stream, remote, &limits) {
+                Ok(peer) => connection::serve(stream, peer, service, limits, stop).await,
+                Err(error) => debug!(%remote, %error, "connection ended before it began"),
+            }
+            drop(place);
+        });
+    }
+}
+
+fn open(stream: &TcpStream, remote: SocketAddr, limits: &Limits) -> io::Result<Arc<Peer>> {
+    stream.set_nodelay(true)?;
+    Ok(Arc::new(Peer::new(
+        remote,
+        stream.local_addr()?,
+        limits.outbound_bytes,
+    )))
+}
