@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_util::io::poll_read_buf;
+use tokio_util::io::{poll_read_buf, poll_write_buf};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -144,10 +144,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         if let Poll::Ready(Err(error)) = written {
             return Poll::Ready(End::Io(error));
         }
-        if closing && self.out.is_empty() {
+        if closing && !self.out.has_remaining() {
             return Poll::Ready(End::Closed);
         }
-        if self.stopping && self.out.is_empty() && self.waiting.is_empty() {
+        if self.stopping && !self.out.has_remaining() && self.waiting.is_empty() {
             return Poll::Ready(End::Stopped);
         }
         self.poll_idle(cx)
@@ -178,7 +178,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
     }
 
     fn is_full(&self) -> bool {
-        self.out.len() >= self.limits.outbound_bytes
+        self.out.remaining() >= self.limits.outbound_bytes
             || self.waiting.len() >= self.limits.waiting_requests
     }
 
@@ -221,15 +221,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.out.is_empty() {
-            let (slices, count) = self.out.io_slices();
-            let slices = slices.get(..count).unwrap_or_default();
-            let bytes = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
-            if bytes == 0 {
+        while self.out.has_remaining() {
+            if ready!(poll_write_buf(
+                Pin::new(&mut self.stream),
+                cx,
+                &mut self.out
+            ))? == 0
+            {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.quiet_ticks = 0;
-            self.out.advance(bytes);
         }
         Poll::Ready(Ok(()))
     }

@@ -179,6 +179,8 @@ pub fn encode(command: Command, out: &mut Outbound) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
+
     use super::*;
 
     fn framed(form: HeaderForm) -> BytesMut {
@@ -187,7 +189,7 @@ mod tests {
         command.fields.push("a", "group");
         let mut out = Outbound::default();
         encode(command, &mut out);
-        BytesMut::from(&*out.into_bytes())
+        BytesMut::from(&*out.copy_to_bytes(out.remaining()))
     }
 
     #[test]

@@ -11,9 +11,6 @@ use bytes::{Buf, Bytes, BytesMut};
 /// A slice shorter than this is cheaper to copy than to hand to the kernel on its own.
 const COPY_LIMIT_BYTES: usize = 2048;
 
-/// As many slices as one write takes.
-const SLICE_LIMIT: usize = 64;
-
 /// What a connection still has to write.
 #[derive(Debug, Default)]
 pub struct Outbound {
@@ -39,19 +36,24 @@ impl Outbound {
         self.chunks.push_back(bytes);
     }
 
-    /// All bytes that wait.
-    pub fn len(&self) -> usize {
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.chunk_bytes += self.tail.len();
+            self.chunks.push_back(self.tail.split().freeze());
+        }
+    }
+}
+
+impl Buf for Outbound {
+    fn remaining(&self) -> usize {
         self.chunk_bytes + self.tail.len()
     }
 
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    fn chunk(&self) -> &[u8] {
+        self.chunks.front().map_or(&self.tail, |front| front)
     }
 
-    /// The front of what waits, for one vectored write.
-    pub(crate) fn io_slices(&self) -> ([IoSlice<'_>; SLICE_LIMIT], usize) {
-        let mut slices = [IoSlice::new(&[]); SLICE_LIMIT];
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let all = self
             .chunks
             .iter()
@@ -62,11 +64,10 @@ impl Outbound {
             *slot = IoSlice::new(bytes);
             count += 1;
         }
-        (slices, count)
+        count
     }
 
-    /// Takes the first `bytes` bytes away: they are written.
-    pub(crate) fn advance(&mut self, mut bytes: usize) {
+    fn advance(&mut self, mut bytes: usize) {
         while let Some(front) = self.chunks.front_mut() {
             let taken = bytes.min(front.len());
             front.advance(taken);
@@ -77,24 +78,10 @@ impl Outbound {
             }
             self.chunks.pop_front();
         }
-        self.tail.advance(bytes.min(self.tail.len()));
+        self.tail.advance(bytes);
         if self.tail.is_empty() {
             self.tail.clear();
         }
-    }
-
-    fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.chunk_bytes += self.tail.len();
-            self.chunks.push_back(self.tail.split().freeze());
-        }
-    }
-
-    /// All that waits as one run.
-    #[cfg(test)]
-    pub(crate) fn into_bytes(mut self) -> Bytes {
-        self.close_tail();
-        crate::command::Body::Slices(self.chunks.into()).into_bytes()
     }
 }
 
@@ -111,10 +98,11 @@ mod tests {
             expected.extend_from_slice(&bytes);
             out.push(bytes.into());
         }
-        assert_eq!(out.len(), expected.len());
+        assert_eq!(out.remaining(), expected.len());
         let mut written = Vec::new();
         for step in (1..).step_by(97) {
-            let (slices, count) = out.io_slices();
+            let mut slices = [IoSlice::new(&[]); 64];
+            let count = out.chunks_vectored(&mut slices);
             let front: Vec<u8> = slices[..count]
                 .iter()
                 .flat_map(|slice| slice.iter().copied())
@@ -122,7 +110,7 @@ mod tests {
                 .collect();
             out.advance(front.len());
             written.extend(front);
-            if out.is_empty() {
+            if !out.has_remaining() {
                 break;
             }
         }
