@@ -1,0 +1,164 @@
+//! What a store can be told: Java's `MessageStoreConfig` keys that have an effect here.
+//!
+//! Plain data; names, units and defaults are those of Java 4.7.0 `store/config/MessageStoreConfig.java`.
+//! The file sizes are a property of the directory on disk: a store made with other sizes is refused
+//! at open, never cut to fit.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::consume_queue::unit::ENTRY_BYTES;
+
+/// When an append counts as stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlushDiskType {
+    /// `ASYNC_FLUSH`: once it is in the page cache; a thread writes it to disk within half a second.
+    #[default]
+    Async,
+    /// `SYNC_FLUSH`: once it is on disk. Consumers see nothing that is not.
+    Sync,
+}
+
+/// Which part this broker has in its group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BrokerRole {
+    /// `ASYNC_MASTER`
+    #[default]
+    AsyncMaster,
+    /// `SYNC_MASTER`
+    SyncMaster,
+    /// `SLAVE`: takes no appends of its own.
+    Slave,
+}
+
+/// Everything a [`Store`](crate::Store) is opened with.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// `storePathRootDir`: queues, index, checkpoint and lock lie below it. Java default `$HOME/store`.
+    pub root_dir: PathBuf,
+    /// `storePathCommitLog`: in 4.7.0 not derived from the root. Java default `$HOME/store/commitlog`.
+    pub commit_log_dir: PathBuf,
+    /// `mappedFileSizeCommitLog`: bytes of one log file. Java default 1 GiB.
+    pub commit_log_file_bytes: u32,
+    /// `mappedFileSizeConsumeQueue`: bytes of one queue file, rounded up to whole entries of 20.
+    /// Java default 6,000,000.
+    pub consume_queue_file_bytes: u32,
+    /// `flushDiskType`. Java default `ASYNC_FLUSH`.
+    pub flush_disk_type: FlushDiskType,
+    /// `brokerRole`. Java default `ASYNC_MASTER`.
+    pub broker_role: BrokerRole,
+    /// `flushIntervalCommitLog`: pause between background flushes of the log. Milliseconds; Java default 500.
+    pub flush_interval: Duration,
+    /// `flushCommitLogLeastPages`: 4 KiB pages that make a background flush worth while. Java default 4.
+    pub flush_least_pages: u32,
+    /// `flushCommitLogThoroughInterval`: after this long fewer pages are flushed too. Milliseconds; Java default 10,000.
+    pub flush_thorough_interval: Duration,
+    /// `flushIntervalConsumeQueue`: pause between flushes of the queues. Milliseconds; Java default 1,000.
+    pub queue_flush_interval: Duration,
+    /// `flushConsumeQueueLeastPages`: 4 KiB pages that make flushing one queue worth while. Java default 2.
+    pub queue_flush_least_pages: u32,
+    /// `flushConsumeQueueThoroughInterval`: how often every queue is flushed and the checkpoint
+    /// written. Milliseconds; Java default 60,000.
+    pub queue_flush_thorough_interval: Duration,
+    /// `maxMessageSize`: bytes of a whole encoded record, and of a batch. Java default 4 MiB.
+    pub max_message_bytes: u32,
+    /// `osPageCacheBusyTimeOutMills`: an append that waits longer than this for the log is refused.
+    /// Milliseconds; Java default 1,000.
+    pub page_cache_busy_timeout: Duration,
+    /// `checkCRCOnRecover`: whether recovery checks every body. Java default true.
+    pub check_crc_on_recover: bool,
+    /// `maxTransferBytesOnMessageInMemory`: most bytes of one read of recent messages. Java default 256 KiB.
+    pub max_transfer_bytes_in_memory: u32,
+    /// `maxTransferCountOnMessageInMemory`: most messages of one read of recent messages. Java default 32.
+    pub max_transfer_count_in_memory: u32,
+    /// `maxTransferBytesOnMessageInDisk`: most bytes of one read of old messages. Java default 64 KiB.
+    pub max_transfer_bytes_in_disk: u32,
+    /// `maxTransferCountOnMessageInDisk`: most messages of one read of old messages. Java default 8.
+    pub max_transfer_count_in_disk: u32,
+    /// `accessMessageInMemoryMaxRatio`: percent of the machine's memory; what lies further behind the
+    /// end of the log counts as old. Java default 40.
+    pub access_in_memory_max_ratio: u32,
+    /// `messageIndexEnable`: whether messages can be found by key. Java default true.
+    pub message_index_enable: bool,
+    /// `messageIndexSafe`: whether recovery goes back to what the index had on disk. Java default false.
+    pub message_index_safe: bool,
+    /// `maxHashSlotNum`: slots of one index file. Java default 5,000,000.
+    pub index_slots: u32,
+    /// `maxIndexNum`: entries of one index file, the unused entry 0 counted in. Java default 20,000,000.
+    pub index_entries: u32,
+    /// `maxMsgsNumBatch`: most hits of one query by key. Java default 64.
+    pub query_max_hits: u32,
+    /// `offsetCheckInSlave`: whether a slave corrects offsets of clients. Java default false.
+    pub offset_check_in_slave: bool,
+}
+
+impl Default for StoreConfig {
+    fn default() -> StoreConfig {
+        let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
+        StoreConfig {
+            root_dir: home.join("store"),
+            commit_log_dir: home.join("store").join("commitlog"),
+            commit_log_file_bytes: 1024 * 1024 * 1024,
+            consume_queue_file_bytes: 300_000 * 20,
+            flush_disk_type: FlushDiskType::Async,
+            broker_role: BrokerRole::AsyncMaster,
+            flush_interval: Duration::from_millis(500),
+            flush_least_pages: 4,
+            flush_thorough_interval: Duration::from_secs(10),
+            queue_flush_interval: Duration::from_secs(1),
+            queue_flush_least_pages: 2,
+            queue_flush_thorough_interval: Duration::from_secs(60),
+            max_message_bytes: 4 * 1024 * 1024,
+            page_cache_busy_timeout: Duration::from_secs(1),
+            check_crc_on_recover: true,
+            max_transfer_bytes_in_memory: 256 * 1024,
+            max_transfer_count_in_memory: 32,
+            max_transfer_bytes_in_disk: 64 * 1024,
+            max_transfer_count_in_disk: 8,
+            access_in_memory_max_ratio: 40,
+            message_index_enable: true,
+            message_index_safe: false,
+            index_slots: 5_000_000,
+            index_entries: 20_000_000,
+            query_max_hits: 64,
+            offset_check_in_slave: false,
+        }
+    }
+}
+
+impl StoreConfig {
+    /// The defaults, with everything below `root_dir`.
+    #[must_use]
+    pub fn at(root_dir: impl Into<PathBuf>) -> StoreConfig {
+        let root_dir = root_dir.into();
+        StoreConfig {
+            commit_log_dir: root_dir.join("commitlog"),
+            root_dir,
+            ..StoreConfig::default()
+        }
+    }
+
+    /// Bytes of one queue file: whole entries, rounded up as Java does.
+    #[must_use]
+    pub fn queue_file_bytes(&self) -> u64 {
+        u64::from(self.consume_queue_file_bytes)
+            .div_ceil(ENTRY_BYTES)
+            .max(1)
+            * ENTRY_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_files_hold_whole_entries() {
+        let mut config = StoreConfig::at("x");
+        assert_eq!(config.queue_file_bytes(), 6_000_000);
+        config.consume_queue_file_bytes = 6_000_001;
+        assert_eq!(config.queue_file_bytes(), 6_000_020);
+        config.consume_queue_file_bytes = 0;
+        assert_eq!(config.queue_file_bytes(), 20);
+    }
+}

@@ -1,0 +1,8 @@
+//! One message as it lies in the commit log, which is also how clients read it.
+
+pub(crate) mod decode;
+pub(crate) mod encode;
+pub(crate) mod layout;
+
+pub use decode::{DecodeError, Record};
+pub use encode::NewMessage;
