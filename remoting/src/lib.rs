@@ -17,7 +17,7 @@ pub mod frame;
 pub mod header;
 mod header_binary;
 mod header_json;
-//JAVA
+pub mod java;
 pub mod outbound;
 mod peer;
 pub mod router;
