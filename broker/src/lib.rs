@@ -1,1 +1,5 @@
-//! broker
+//! The broker: topics, groups, offsets, delivery.
+
+pub mod address;
+pub mod cli;
+pub mod config;
