@@ -7,7 +7,7 @@
 //! Bytes come first (`frame`, `header_json`, `header_binary`, `ext_fields`), then what they mean (`code`, `header`,
 //! `body`), sockets last (`connection`, `server`, `client`). Nothing here knows a topic or a file.
 
-//BODY
+pub mod body;
 pub mod client;
 pub mod code;
 pub mod command;
