@@ -79,6 +79,14 @@ impl Client {
         self.peer(addr).await?.push(command)
     }
 
+    /// Whether there is a connection to `addr`. One that is being opened does not count.
+    pub fn is_open(&self, addr: &str) -> bool {
+        let link = self.links.lock().get(addr).cloned();
+        let Some(link) = link else { return false };
+        link.try_lock()
+            .is_ok_and(|link| link.as_ref().is_some_and(|peer| peer.is_open()))
+    }
+
     /// Closes the connection to `addr`, if there is one.
     pub async fn close(&self, addr: &str) {
         let link = self.links.lock().remove(addr);

@@ -20,6 +20,7 @@ mod header_json;
 pub mod java;
 pub mod outbound;
 mod peer;
+pub mod properties;
 pub mod router;
 pub mod server;
 
@@ -28,4 +29,4 @@ pub use command::{Body, Command, HeaderForm};
 pub use connection::{CallError, Peer};
 pub use ext_fields::ExtFields;
 pub use router::{Answer, Refusal, Service};
-pub use server::{Server, ServerConfig};
+pub use server::{Reserved, Server, ServerConfig};

@@ -69,7 +69,70 @@ pub struct Server {
     tasks: TaskTracker,
 }
 
+/// A port that is ours and that nobody can connect to yet.
+#[derive(Debug)]
+pub struct Reserved {
+    socket: Socket,
+    local: SocketAddr,
+    config: ServerConfig,
+}
+
+impl Reserved {
+    /// Where it will listen.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Listens, and serves every connection that comes.
+    ///
+    /// # Errors
+    /// What the system says: another process may have begun to listen there first.
+    pub async fn serve<S: Service>(self, service: Arc<S>) -> io::Result<Server> {
+        self.socket
+            .listen(i32::try_from(self.config.backlog).unwrap_or(i32::MAX))?;
+        let listener = TcpListener::from_std(self.socket.into())?;
+        let server = Server {
+            local: self.local,
+            accepting: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let (accepting, stop) = (server.accepting.clone(), server.stop.clone());
+        let tasks = server.tasks.clone();
+        server.tasks.spawn(async move {
+            let accept = accept_all(listener, service, self.config, stop, tasks);
+            accepting.run_until_cancelled(accept).await;
+        });
+        Ok(server)
+    }
+}
+
 impl Server {
+    /// Takes `addr` (port 0: any free one) without listening yet, for a service that must first know its port or that
+    /// has long to prepare: until it listens, clients are refused at once and go elsewhere.
+    ///
+    /// # Errors
+    /// What the system says of the socket or the address.
+    pub fn reserve(addr: SocketAddr, config: ServerConfig) -> io::Result<Reserved> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        if config.send_buffer_bytes > 0 {
+            socket.set_send_buffer_size(config.send_buffer_bytes)?;
+        }
+        if config.receive_buffer_bytes > 0 {
+            socket.set_recv_buffer_size(config.receive_buffer_bytes)?;
+        }
+        socket.bind(&addr.into())?;
+        let local = socket.local_addr()?.as_socket();
+        let local = local.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Reserved {
+            socket,
+            local,
+            config,
+        })
+    }
+
     /// Listens on `addr` (port 0: any free one) and serves every connection that comes.
     ///
     /// # Errors
@@ -79,20 +142,7 @@ impl Server {
         service: Arc<S>,
         config: ServerConfig,
     ) -> io::Result<Server> {
-        let listener = listen(addr, &config)?;
-        let server = Server {
-            local: listener.local_addr()?,
-            accepting: CancellationToken::new(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
-        let (accepting, stop) = (server.accepting.clone(), server.stop.clone());
-        let tasks = server.tasks.clone();
-        server.tasks.spawn(async move {
-            let accept = accept_all(listener, service, config, stop, tasks);
-            accepting.run_until_cancelled(accept).await;
-        });
-        Ok(server)
+        Server::reserve(addr, config)?.serve(service).await
     }
 
     /// Where it listens.
@@ -112,21 +162,6 @@ impl Server {
             warn!(connections = self.tasks.len(), local = %self.local, "stop with requests unanswered");
         }
     }
-}
-
-fn listen(addr: SocketAddr, config: &ServerConfig) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    if config.send_buffer_bytes > 0 {
-        socket.set_send_buffer_size(config.send_buffer_bytes)?;
-    }
-    if config.receive_buffer_bytes > 0 {
-        socket.set_recv_buffer_size(config.receive_buffer_bytes)?;
-    }
-    socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
-    TcpListener::from_std(socket.into())
 }
 
 async fn accept_all<S: Service>(
@@ -169,6 +204,8 @@ async fn accept_all<S: Service>(
 
 fn open(stream: &TcpStream, remote: SocketAddr, limits: &Limits) -> io::Result<Arc<Peer>> {
     stream.set_nodelay(true)?;
+    // What came in through a socket for both families shows its IPv4 address as Java shows it.
+    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
     Ok(Arc::new(Peer::new(
         remote,
         stream.local_addr()?,
