@@ -10,6 +10,7 @@
 //!
 //! Java 4.7.0 `common/protocol/{body,heartbeat,route}`, `common/TopicConfig.java`, `common/DataVersion.java`.
 
+pub mod batch;
 pub mod client;
 pub mod data_version;
 pub mod groups;
