@@ -1,0 +1,94 @@
+package compat;
+
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.impl.MQClientAPIImpl;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.remoting.RemotingClient;
+import org.apache.rocketmq.remoting.protocol.RemotingCommand;
+
+/** What is not the same in the clients 4.4.0 to 5.3.3, and what they keep inside. */
+final class Api {
+    private Api() {
+    }
+
+    /** {@code MessageModel} moved to another package in 5.x. */
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    static void setBroadcasting(DefaultMQPushConsumer consumer) {
+        for (Method method : DefaultMQPushConsumer.class.getMethods()) {
+            if (method.getName().equals("setMessageModel")) {
+                Class model = method.getParameterTypes()[0];
+                call(method, consumer, Enum.valueOf(model, "BROADCASTING"));
+                return;
+            }
+        }
+        throw new IllegalStateException("this client has no setMessageModel");
+    }
+
+    /** {@code createTopic} got a map of attributes in 5.x. {@code key} is a topic whose route names the brokers. */
+    static void createTopic(DefaultMQProducer producer, String key, String topic, int queues) {
+        for (Method method : DefaultMQProducer.class.getMethods()) {
+            if (!method.getName().equals("createTopic")) {
+                continue;
+            }
+            Class<?>[] types = method.getParameterTypes();
+            if (types.length == 3) {
+                call(method, producer, key, topic, queues);
+                return;
+            }
+            if (types.length == 4 && types[3] == Map.class) {
+                call(method, producer, key, topic, queues, new HashMap<String, String>());
+                return;
+            }
+        }
+        throw new IllegalStateException("this client has no createTopic that is known here");
+    }
+
+    static MQClientAPIImpl calls(DefaultMQProducer producer) {
+        return producer.getDefaultMQProducerImpl().getmQClientFactory().getMQClientAPIImpl();
+    }
+
+    /** One request past the client's own checks, on the client's own connection. */
+    static RemotingCommand call(DefaultMQProducer producer, String addr, int code, Map<String, String> fields, byte[] body)
+        throws Exception {
+        RemotingCommand request = RemotingCommand.createRequestCommand(code, null);
+        request.setExtFields(new HashMap<>(fields));
+        request.setBody(body);
+        return calls(producer).getRemotingClient().invokeSync(addr, request, 10_000);
+    }
+
+    /** Addresses to which the client has a connection. */
+    static Set<String> connections(DefaultMQProducer producer) throws ReflectiveOperationException {
+        RemotingClient client = calls(producer).getRemotingClient();
+        Field field = client.getClass().getDeclaredField("channelTables");
+        field.setAccessible(true);
+        Set<String> addresses = new TreeSet<>();
+        for (Object address : ((Map<?, ?>) field.get(client)).keySet()) {
+            addresses.add(address.toString());
+        }
+        return addresses;
+    }
+
+    private static Object call(Method method, Object target, Object... args) {
+        try {
+            return method.invoke(target, args);
+        } catch (InvocationTargetException thrown) {
+            throw Api.<RuntimeException>asIs(thrown.getCause());
+        } catch (IllegalAccessException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    /** Throws a checked exception as it is: the scenarios look at its class. */
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> RuntimeException asIs(Throwable thrown) throws T {
+        throw (T) thrown;
+    }
+}

@@ -1,0 +1,76 @@
+package compat;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+
+/** Every scenario by its name. compat-tests/src/scenarios.rs lists the same names, with the cluster each needs. */
+final class Catalogue {
+    private static final Map<String, Scenario> ALL = new LinkedHashMap<>();
+
+    static {
+        ALL.put("sync_send", Sending::sync);
+        ALL.put("async_send", Sending::async);
+        ALL.put("oneway_send", Sending::oneway);
+        ALL.put("body_sizes", Sending::bodies);
+        ALL.put("properties_round_trip", Sending::properties);
+        ALL.put("batch_send", Sending::batch);
+        ALL.put("order_in_queue", Sending::order);
+        ALL.put("many_connections", Sending::manyConnections);
+        ALL.put("vip_channel_on", Sending::vipChannel);
+        ALL.put("vip_channel_off", Sending::plainChannel);
+
+        ALL.put("push_group_of_one", Consuming::groupOfOne);
+        ALL.put("push_group_of_three", Consuming::groupOfThree);
+        ALL.put("consumer_joins_and_leaves", Consuming::joinAndLeave);
+        ALL.put("unregister_at_shutdown", Consuming::unregisterAtShutdown);
+        ALL.put("broadcasting", Consuming::broadcasting);
+        ALL.put("tag_filter", Consuming::tagFilter);
+        ALL.put("long_polling_latency", Consuming::longPolling);
+        ALL.put("offsets_committed", Consuming::offsetsCommitted);
+        ALL.put("offsets_set_by_hand", Consuming::offsetsSet);
+
+        ALL.put("pull_results", Pulling::results);
+        ALL.put("pull_offsets", Pulling::offsets);
+        ALL.put("pull_blocks_until_message", Pulling::block);
+        ALL.put("pull_blocks_until_timeout", Pulling::blockTimeout);
+
+        ALL.put("topic_created_by_client", Topics::create);
+        ALL.put("topic_auto_created", Topics::autoCreated);
+        ALL.put("view_message_by_id", Topics::viewMessage);
+        ALL.put("query_message_by_key", Topics::queryByKey);
+
+        ALL.put("refuse_too_big", Refusals::tooBig);
+        ALL.put("refuse_illegal_topic", Refusals::illegalTopic);
+        ALL.put("refuse_no_such_queue", Refusals::noSuchQueue);
+        ALL.put("refuse_no_such_message", Refusals::noSuchMessage);
+        ALL.put("refuse_sql_filter_off", Refusals::sqlFilterOff);
+        ALL.put("refuse_no_such_topic", Refusals::noSuchTopic);
+        ALL.put("refuse_auto_creation_off", Refusals::autoCreationOff);
+
+        ALL.put("late_consumer_from_last_young_queue", Late::lastOnYoungQueue);
+        ALL.put("late_consumer_from_first", Late::first);
+        ALL.put("late_consumer_from_last", Late::last);
+        ALL.put("late_consumer_from_timestamp", Late::timestamp);
+
+        ALL.put("broker_restarted", Restarts::brokerClean);
+        ALL.put("broker_killed", Restarts::brokerKilled);
+        ALL.put("one_of_two_namesrvs_down", Restarts::oneNamesrvDown);
+        ALL.put("namesrv_restarted", Restarts::namesrv);
+    }
+
+    private Catalogue() {
+    }
+
+    static Set<String> names() {
+        return ALL.keySet();
+    }
+
+    static Scenario get(String name) {
+        Scenario scenario = ALL.get(name);
+        if (scenario == null) {
+            throw new IllegalArgumentException("no scenario is called " + name);
+        }
+        return scenario;
+    }
+}

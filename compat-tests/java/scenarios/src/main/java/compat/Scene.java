@@ -1,0 +1,232 @@
+package compat;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+import org.apache.rocketmq.client.ClientConfig;
+import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.exception.MQClientException;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.SendStatus;
+import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
+import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageQueue;
+
+/**
+ * The stage of one scenario: names of its own for topics, groups and client instances, the clients it started (stopped
+ * by {@link #close}), waiting for conditions, and what it observed.
+ */
+final class Scene implements AutoCloseable {
+    /** A condition that has not come true after this long never will: far above what a busy machine needs. */
+    private static final long WAIT_LIMIT_MS = 45_000;
+    private static final long POLL_MS = 10;
+    /** No send may fail for a slow machine's sake; the default is 3 s. */
+    private static final int SEND_TIMEOUT_MS = 15_000;
+    private static final AtomicInteger INSTANCES = new AtomicInteger();
+
+    final Cluster cluster;
+    private final String name;
+    private final String base;
+    private final Lines lines;
+    private final Deque<Runnable> closers = new ArrayDeque<>();
+    private final StringBuffer observation = new StringBuffer();
+    private final StringBuffer log = new StringBuffer();
+    private final long start = System.nanoTime();
+    private DefaultMQProducer producer;
+
+    Scene(String name, Cluster cluster, String prefix, Lines lines) {
+        this.name = name;
+        this.cluster = cluster;
+        this.base = prefix + "_" + name;
+        this.lines = lines;
+    }
+
+    String topic() {
+        return base;
+    }
+
+    String topic(String which) {
+        return base + "_" + which;
+    }
+
+    String group(String which) {
+        return "G_" + base + "_" + which;
+    }
+
+    /** The scene's plain producer, started at the first call. */
+    DefaultMQProducer producer() throws MQClientException {
+        if (producer == null) {
+            producer = producer(settings -> { });
+        }
+        return producer;
+    }
+
+    /** A further producer, started after {@code settings}, with a client instance and a connection of its own. */
+    DefaultMQProducer producer(Consumer<DefaultMQProducer> settings) throws MQClientException {
+        DefaultMQProducer started = new DefaultMQProducer("P_" + base);
+        instance(started);
+        started.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        settings.accept(started);
+        started.start();
+        closing(started::shutdown);
+        return started;
+    }
+
+    /** A started pull consumer. */
+    DefaultMQPullConsumer puller(String which) throws MQClientException {
+        return puller(which, settings -> { });
+    }
+
+    DefaultMQPullConsumer puller(String which, Consumer<DefaultMQPullConsumer> settings) throws MQClientException {
+        DefaultMQPullConsumer puller = new DefaultMQPullConsumer(group(which));
+        instance(puller);
+        settings.accept(puller);
+        puller.start();
+        closing(puller::shutdown);
+        return puller;
+    }
+
+    /** A started push consumer of {@code topic} that keeps what it gets; a new group begins at the first message. */
+    Inbox consume(String which, String topic, String tags) throws MQClientException {
+        return consume(which, topic, tags, settings -> { });
+    }
+
+    Inbox consume(String which, String topic, String tags, Consumer<DefaultMQPushConsumer> settings)
+        throws MQClientException {
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group(which));
+        instance(consumer);
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        // A pool of 20 threads a consumer, 4.x's least by default, would only cost memory here.
+        consumer.setConsumeThreadMin(2);
+        consumer.setConsumeThreadMax(2);
+        settings.accept(consumer);
+        consumer.subscribe(topic, tags);
+        Inbox inbox = new Inbox(this, consumer);
+        consumer.registerMessageListener(inbox);
+        consumer.start();
+        closing(inbox::stop);
+        return inbox;
+    }
+
+    /** Settings of every client here; the intervals are short so that nothing waits for a timer of 5 to 30 s. */
+    private void instance(ClientConfig client) {
+        client.setNamesrvAddr(cluster.namesrv);
+        client.setInstanceName(base + "-" + INSTANCES.incrementAndGet());
+        client.setPollNameServerInterval(1_000);
+        client.setHeartbeatBrokerInterval(1_000);
+        client.setPersistConsumerOffsetInterval(1_000);
+    }
+
+    /** Makes a topic through the broker (code 17) and waits until the name servers' route shows all its queues. */
+    List<MessageQueue> createTopic(String topic, int queues) throws Exception {
+        Api.createTopic(producer(), Cluster.NAME, topic, queues);
+        return awaitRoute(producer(), topic, queues);
+    }
+
+    List<MessageQueue> awaitRoute(DefaultMQProducer asking, String topic, int queues) throws Exception {
+        return await("route of " + topic + " with " + queues + " queues", () -> {
+            List<MessageQueue> found = asking.fetchPublishMessageQueues(topic);
+            return found.size() == queues ? found : null;
+        });
+    }
+
+    /** A message whose key tells it from all others of the topic; its body says the key. */
+    static Message message(String topic, String tag, String key) {
+        return new Message(topic, tag, key, ("body of " + key).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Sends messages {@code prefix0}, {@code prefix1}, … one after the other and returns their keys. */
+    List<String> send(String topic, String tag, String prefix, int count) throws Exception {
+        List<String> keys = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            SendResult result = producer().send(message(topic, tag, prefix + i));
+            Check.equal(SendStatus.SEND_OK, result.getSendStatus(), "status of message " + i);
+            keys.add(prefix + i);
+        }
+        return keys;
+    }
+
+    /**
+     * Waits until {@code condition} gives a value (neither null, false nor an exception) and returns it. Exceptions mean
+     * "not yet": the last one is in the report when the time is up.
+     */
+    <T> T await(String what, Callable<T> condition) throws Exception {
+        return await(what, WAIT_LIMIT_MS, condition);
+    }
+
+    <T> T await(String what, long limitMs, Callable<T> condition) throws Exception {
+        long end = System.nanoTime() + limitMs * 1_000_000;
+        Throwable last = null;
+        T value = null;
+        do {
+            try {
+                value = condition.call();
+                last = null;
+                if (value != null && !Boolean.FALSE.equals(value)) {
+                    return value;
+                }
+            } catch (Exception | AssertionError notYet) {
+                last = notYet;
+            }
+            Thread.sleep(POLL_MS);
+        } while (System.nanoTime() < end);
+        throw new AssertionError("waited " + limitMs + " ms for: " + what + "; last seen: " + value, last);
+    }
+
+    /** Asks the harness to change the cluster under all clients at once, and waits until that is done. */
+    void ask(String verb) throws Exception {
+        note("ask: " + verb);
+        lines.ask(name, verb);
+        note("done: " + verb);
+    }
+
+    /** Part of what this scenario saw; the harness compares it between our servers and Java's. */
+    void observe(String step, Object seen) {
+        String text = seen instanceof Throwable ? Text.observed((Throwable) seen) : Text.normalised(String.valueOf(seen));
+        observation.append(step).append(": ").append(text).append('\n');
+    }
+
+    String observation() {
+        return observation.toString();
+    }
+
+    /** A line that is printed only when the scenario fails. */
+    void note(String line) {
+        log.append("  ").append((System.nanoTime() - start) / 1_000_000).append(" ms ").append(line).append('\n');
+    }
+
+    String log() {
+        return (log.length() == 0 ? "" : "what happened:\n" + log) + (observation.length() == 0 ? "" : "observed:\n" + observation);
+    }
+
+    void closing(Runnable closer) {
+        closers.push(closer);
+    }
+
+    /** Stops the clients, the last first. A client that will not stop is no reason to call the scenario failed. */
+    @Override
+    public void close() {
+        while (!closers.isEmpty()) {
+            try {
+                closers.pop().run();
+            } catch (RuntimeException refused) {
+                System.err.println(name + ": closing: " + refused);
+            }
+        }
+    }
+
+    static <T> List<T> sorted(Collection<T> items) {
+        List<T> list = new ArrayList<>(items);
+        list.sort(null);
+        return list;
+    }
+}

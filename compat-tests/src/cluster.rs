@@ -1,0 +1,288 @@
+//! A small cluster on 127.0.0.1: one or two name servers and one broker, with a fresh store and small files.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::ports;
+use crate::process::Process;
+use crate::servers::{Program, Servers};
+use crate::trouble::{Doing, Trouble};
+
+/// The broker's name in routes; the Java program knows it too.
+pub const BROKER_NAME: &str = "broker-a";
+
+/// A Java broker starts in 2 to 3 s on an idle machine; here four clients start beside it.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Keys that every broker here gets. Small files, because a fresh store is made for each; waits in queues are not cut
+/// short, because a slow machine is no reason to refuse a send; registration is as frequent as Java allows.
+const BROKER_KEYS: [(&str, &str); 13] = [
+    ("brokerClusterName", "DefaultCluster"),
+    ("brokerName", BROKER_NAME),
+    ("brokerId", "0"),
+    ("brokerIP1", "127.0.0.1"),
+    ("brokerRole", "ASYNC_MASTER"),
+    ("flushDiskType", "ASYNC_FLUSH"),
+    ("mappedFileSizeCommitLog", "33554432"),
+    ("mappedFileSizeConsumeQueue", "600000"),
+    ("maxHashSlotNum", "10000"),
+    ("maxIndexNum", "40000"),
+    ("diskMaxUsedSpaceRatio", "99"),
+    ("waitTimeMillsInSendQueue", "20000"),
+    ("registerNameServerPeriod", "10000"),
+];
+
+/// What a cluster is made of.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Whose servers.
+    pub servers: Servers,
+    /// How many name servers.
+    pub namesrvs: usize,
+    /// Broker keys over the harness's own.
+    pub broker_keys: &'static [(&'static str, &'static str)],
+}
+
+/// Running servers and where their files lie. Dropping it kills them and removes the store.
+#[derive(Debug)]
+pub struct Cluster {
+    spec: Spec,
+    namesrvs: Vec<Member>,
+    broker: Member,
+    folder: TempDir,
+}
+
+/// One server of a cluster: its port and files stay while its process comes and goes.
+#[derive(Debug)]
+struct Member {
+    name: String,
+    program: Program,
+    port: u16,
+    config: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Cluster {
+    /// Makes the files and starts all servers; each has printed its success line on return. Logs go to `logs`.
+    ///
+    /// # Errors
+    /// When a server does not start; those that did are killed.
+    pub fn start(spec: Spec, logs: &Path) -> Result<Cluster, Trouble> {
+        let folder = tempfile::Builder::new()
+            .prefix("compat-")
+            .tempdir()
+            .doing(|| "make a folder".to_owned())?;
+        let home = folder.path();
+        write_logback(home)?;
+        let mut namesrvs = Vec::new();
+        for i in 0..spec.namesrvs {
+            namesrvs.push(Member::namesrv(&format!("namesrv-{}", i + 1), home, logs)?);
+        }
+        let broker = Member::broker(home, logs, &spec)?;
+        let mut cluster = Cluster {
+            spec,
+            namesrvs,
+            broker,
+            folder,
+        };
+        for i in 0..cluster.namesrvs.len() {
+            cluster.start_namesrv(i)?;
+        }
+        cluster.start_broker()?;
+        Ok(cluster)
+    }
+
+    /// Name server addresses, parted by semicolons.
+    #[must_use]
+    pub fn namesrv_addr(&self) -> String {
+        self.namesrvs
+            .iter()
+            .map(Member::addr)
+            .collect::<Vec<_>>()
+            .join(";")
+    }
+
+    /// The broker's main address.
+    #[must_use]
+    pub fn broker_addr(&self) -> String {
+        self.broker.addr()
+    }
+
+    /// Starts name server `index`.
+    ///
+    /// # Errors
+    /// When it does not start, or there is none of this index.
+    pub fn start_namesrv(&mut self, index: usize) -> Result<(), Trouble> {
+        let (servers, home) = (self.spec.servers, self.folder.path());
+        let member = self
+            .namesrvs
+            .get_mut(index)
+            .ok_or_else(|| Trouble(format!("no name server {index}")))?;
+        member.start(servers, home, &[])
+    }
+
+    /// Stops name server `index` in order.
+    ///
+    /// # Errors
+    /// When it does not stop, or does not run.
+    pub fn stop_namesrv(&mut self, index: usize) -> Result<(), Trouble> {
+        let member = self
+            .namesrvs
+            .get_mut(index)
+            .ok_or_else(|| Trouble(format!("no name server {index}")))?;
+        member.take()?.stop().map(drop)
+    }
+
+    /// Starts the broker on its store.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_broker(&mut self) -> Result<(), Trouble> {
+        let addr = self.namesrv_addr();
+        self.broker
+            .start(self.spec.servers, self.folder.path(), &["-n", &addr])
+    }
+
+    /// Stops the broker in order (SIGTERM).
+    ///
+    /// # Errors
+    /// When it does not stop, or does not run.
+    pub fn stop_broker(&mut self) -> Result<(), Trouble> {
+        self.broker.take()?.stop().map(drop)
+    }
+
+    /// Kills the broker with SIGKILL.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill_broker(&mut self) -> Result<(), Trouble> {
+        self.broker.take()?.kill()
+    }
+
+    /// Carries out what a scenario asks for. Blocks until the servers run again (or are down, as asked).
+    ///
+    /// # Errors
+    /// When a server does not start or stop, or the verb is not known.
+    pub fn change(&mut self, verb: &str) -> Result<(), Trouble> {
+        match verb {
+            "restart-broker" => {
+                self.stop_broker()?;
+                self.start_broker()
+            }
+            "kill-broker" => {
+                self.kill_broker()?;
+                self.start_broker()
+            }
+            "stop-namesrvs" => (0..self.namesrvs.len()).try_for_each(|i| self.stop_namesrv(i)),
+            "start-namesrvs" => (0..self.namesrvs.len()).try_for_each(|i| self.start_namesrv(i)),
+            "stop-namesrv-2" => self.stop_namesrv(1),
+            "start-namesrv-2" => self.start_namesrv(1),
+            _ => Err(Trouble(format!("no change of a cluster is called {verb}"))),
+        }
+    }
+}
+
+impl Member {
+    fn namesrv(name: &str, home: &Path, logs: &Path) -> Result<Member, Trouble> {
+        let port = ports::free_port()?;
+        let config = home.join(format!("{name}.properties"));
+        let text = format!(
+            "listenPort={port}\nkvConfigPath={kv}\nconfigStorePath={own}\n",
+            kv = home.join(format!("{name}-kvConfig.json")).display(),
+            own = config.display(),
+        );
+        Member::new(name, Program::NameServer, port, config, &text, logs)
+    }
+
+    fn broker(home: &Path, logs: &Path, spec: &Spec) -> Result<Member, Trouble> {
+        let port = ports::free_broker_port()?;
+        let store = home.join("store");
+        let mut text = format!(
+            "listenPort={port}\nstorePathRootDir={}\nstorePathCommitLog={}\n",
+            store.display(),
+            store.join("commitlog").display()
+        );
+        for (key, value) in BROKER_KEYS.iter().chain(spec.broker_keys) {
+            let _ = writeln!(text, "{key}={value}");
+        }
+        Member::new(
+            "broker",
+            Program::Broker,
+            port,
+            home.join("broker.properties"),
+            &text,
+            logs,
+        )
+    }
+
+    fn new(
+        name: &str,
+        program: Program,
+        port: u16,
+        config: PathBuf,
+        text: &str,
+        logs: &Path,
+    ) -> Result<Member, Trouble> {
+        fs::write(&config, text).doing(|| format!("write {}", config.display()))?;
+        Ok(Member {
+            name: name.to_owned(),
+            program,
+            port,
+            config,
+            log: logs.join(format!("{name}.log")),
+            process: None,
+        })
+    }
+
+    fn addr(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn start(&mut self, servers: Servers, home: &Path, arguments: &[&str]) -> Result<(), Trouble> {
+        let mut command = servers.command(self.program, home)?;
+        command.arg("-c").arg(&self.config).args(arguments);
+        let name = format!("{servers} {}", self.name);
+        self.process = Some(Process::start(
+            &name,
+            command,
+            &self.log,
+            self.program.success_line(),
+            START_LIMIT,
+        )?);
+        Ok(())
+    }
+
+    fn take(&mut self) -> Result<Process, Trouble> {
+        self.process
+            .take()
+            .ok_or_else(|| Trouble(format!("{} does not run", self.name)))
+    }
+}
+
+/// Java's servers don't start without these files; one console appender puts everything into the process's log.
+fn write_logback(home: &Path) -> Result<(), Trouble> {
+    let conf = home.join("conf");
+    fs::create_dir_all(&conf).doing(|| format!("make {}", conf.display()))?;
+    let text = r#"<configuration>
+  <appender name="out" class="ch.qos.logback.core.ConsoleAppender">
+    <target>System.err</target>
+    <encoder><pattern>%d{HH:mm:ss.SSS} %-5level [%thread] %logger{0} %msg%n</pattern></encoder>
+  </appender>
+  <logger name="RocketmqConsole" additivity="false"><level value="INFO"/></logger>
+  <root><level value="INFO"/><appender-ref ref="out"/></root>
+</configuration>
+"#;
+    for name in [
+        "logback_namesrv.xml",
+        "logback_broker.xml",
+        "logback_tools.xml",
+    ] {
+        fs::write(conf.join(name), text).doing(|| format!("write conf/{name}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The scenarios by name, and the cluster that each needs.
+//!
+//! `java/scenarios/…/Catalogue.java` holds the same names; a client that offers others is refused at its start.
+
+/// Client versions, all of rocketmq-client from Maven Central.
+pub const CLIENTS: [&str; 4] = ["4.4.0", "4.7.0", "4.9.4", "5.3.3"];
+
+/// Broker keys of the second cluster: no topic is made by a send, and every message counts as "on disk only", so that a
+/// late group is told "no offset yet" instead of 0 (Java 4.7.0 `ConsumerManageProcessor.queryConsumerOffset`).
+pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
+    ("autoCreateTopicEnable", "false"),
+    ("accessMessageInMemoryMaxRatio", "0"),
+];
+
+/// Where a scenario runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The first cluster: one name server, Java's defaults. Nothing disturbs it, so these run beside each other.
+    First,
+    /// The second cluster: two name servers, [`SECOND_CLUSTER_KEYS`]. These run before anything is restarted.
+    Second,
+    /// The second cluster, whose servers are stopped meanwhile: one scenario after the other, all clients at once, so
+    /// that each change is made once for all of them.
+    Disturbed,
+}
+
+/// One scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scenario {
+    /// Its stable name, as in test names and `known_gaps.txt`.
+    pub name: &'static str,
+    /// The cluster it runs on.
+    pub place: Place,
+}
+
+const fn first(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::First,
+    }
+}
+
+const fn second(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::Second,
+    }
+}
+
+const fn disturbed(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::Disturbed,
+    }
+}
+
+/// All scenarios, the slow ones of each place first: the last to start is not the last to end.
+pub const SCENARIOS: &[Scenario] = &[
+    first("pull_blocks_until_timeout"),
+    first("tag_filter"),
+    first("body_sizes"),
+    first("topic_auto_created"),
+    first("many_connections"),
+    first("consumer_joins_and_leaves"),
+    first("push_group_of_three"),
+    first("long_polling_latency"),
+    first("sync_send"),
+    first("async_send"),
+    first("oneway_send"),
+    first("properties_round_trip"),
+    first("batch_send"),
+    first("order_in_queue"),
+    first("vip_channel_on"),
+    first("vip_channel_off"),
+    first("push_group_of_one"),
+    first("unregister_at_shutdown"),
+    first("broadcasting"),
+    first("offsets_committed"),
+    first("offsets_set_by_hand"),
+    first("pull_results"),
+    first("pull_offsets"),
+    first("pull_blocks_until_message"),
+    first("topic_created_by_client"),
+    first("view_message_by_id"),
+    first("query_message_by_key"),
+    first("late_consumer_from_last_young_queue"),
+    first("refuse_too_big"),
+    first("refuse_illegal_topic"),
+    first("refuse_no_such_queue"),
+    first("refuse_no_such_message"),
+    first("refuse_sql_filter_off"),
+    second("late_consumer_from_timestamp"),
+    second("late_consumer_from_first"),
+    second("late_consumer_from_last"),
+    second("refuse_no_such_topic"),
+    second("refuse_auto_creation_off"),
+    disturbed("broker_restarted"),
+    disturbed("broker_killed"),
+    disturbed("one_of_two_namesrvs_down"),
+    disturbed("namesrv_restarted"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SCENARIOS.len());
+    }
+}
