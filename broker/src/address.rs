@@ -118,39 +118,26 @@ fn cards() -> io::Result<Vec<Card>> {
 }
 
 fn of_cards(cards: &[Card]) -> Result<Chosen, AddressError> {
-    let usable = |card: &&Card| !card.ip.is_loopback() && !card.ip.is_unspecified();
-    let mut candidates: Vec<&Card> = cards.iter().rev().filter(usable).collect();
-    // Stable: within one class Java's order remains.
-    candidates.sort_by_key(|card| (!card.up, is_bridge(&card.name), class(card.ip)));
-    let best = *candidates.first().ok_or(AddressError::OnlyLoopback)?;
-    // Of several 192.168 addresses Java takes the last it sees.
-    let same = |card: &&&Card| rank(card) == rank(best);
-    let card = if is_192_168(best.ip) {
-        candidates.iter().filter(same).next_back().copied()
-    } else {
-        None
-    };
-    let card = card.unwrap_or(best);
-    let others = candidates.len() - 1;
-    let reason = match others {
-        0 => format!(
-            "brokerIP1 is not set, and it is the only address (card {})",
-            card.name
-        ),
-        _ => format!(
-            "brokerIP1 is not set, and it is the first choice of {} (card {})",
-            others + 1,
-            card.name
-        ),
+    let usable = |card: &Card| !card.ip.is_loopback() && !card.ip.is_unspecified();
+    let candidates = cards.iter().enumerate().filter(|(_, card)| usable(card));
+    let count = candidates.clone().count();
+    let (_, card) = candidates
+        .min_by_key(|(place, card)| rank(*place, card))
+        .ok_or(AddressError::OnlyLoopback)?;
+    let choice = match count {
+        1 => "it is the only address".to_owned(),
+        _ => format!("it is the first choice of {count}"),
     };
     Ok(Chosen {
         ip: written(card.ip),
-        reason,
+        reason: format!("not set in the configuration, {choice} (card {})", card.name),
     })
 }
 
-fn rank(card: &Card) -> (bool, bool, u8) {
-    (!card.up, is_bridge(&card.name), class(card.ip))
+/// What is smaller is chosen. Java takes the last card, but of several 192.168 addresses the first.
+fn rank(place: usize, card: &Card) -> (bool, bool, u8, usize) {
+    let order = if is_192_168(card.ip) { place } else { usize::MAX - place };
+    (!card.up, is_bridge(&card.name), class(card.ip), order)
 }
 
 fn class(ip: IpAddr) -> u8 {

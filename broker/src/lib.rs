@@ -3,3 +3,7 @@
 pub mod address;
 pub mod cli;
 pub mod config;
+pub mod group;
+pub mod json_file;
+pub mod offset;
+pub mod topic;

@@ -1,0 +1,317 @@
+//! What a broker is made of, and the order in which it starts and stops.
+//!
+//! ```text
+//! start   ports reserved ▶ tables ▶ store (recovers) ▶ listens ▶ its tasks ▶ registered
+//! stop    unregistered ▶ waiting pulls let go ▶ last answers, connections closed ▶ tasks ▶ tables saved ▶ store closed
+//! ```
+//!
+//! Clients find nobody listening before the store can serve them, and name servers send nobody here before that. The
+//! rule that is easy to break: whoever takes part in serving a request is stopped after the servers, and the store last.
+//!
+//! Java 4.7.0 `broker/BrokerController.java` (`initialize`, `start`, `shutdown`), which unregisters after it has closed.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use remoting::{Reserved, Server, ServerConfig};
+use store::{Store, StoreError};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{error, info, warn};
+
+use crate::address::{self, AddressError};
+use crate::client::consumers::Consumers;
+use crate::client::producers::Producers;
+use crate::client::{self, notify};
+use crate::config::BrokerConfig;
+use crate::group::GroupTable;
+use crate::json_file::LoadError;
+use crate::message_id::MessageIds;
+use crate::offset::OffsetTable;
+use crate::pull::hold::{self, Holds};
+use crate::registration::Registration;
+use crate::topic::TopicTable;
+
+/// The first saving of offsets comes so long after the start. Java 4.7.0 `BrokerController.initialize`.
+const FIRST_SAVE: Duration = Duration::from_secs(10);
+
+/// A running broker: everything its handlers use.
+#[derive(Debug)]
+pub struct Broker {
+    /// As it was started.
+    pub config: BrokerConfig,
+    /// `brokerIP1:listenPort`, under which name servers know it.
+    pub address: String,
+    /// `brokerIP2:haListenPort`, where slaves will find it.
+    pub ha_address: String,
+    /// The same as `address`, as every message stored here carries it.
+    pub store_host: SocketAddr,
+    pub(crate) message_ids: MessageIds,
+    pub(crate) store: Arc<Store>,
+    pub(crate) topics: TopicTable,
+    pub(crate) groups: GroupTable,
+    pub(crate) offsets: OffsetTable,
+    pub(crate) consumers: Consumers,
+    pub(crate) producers: Producers,
+    pub(crate) holds: Arc<Holds>,
+    pub(crate) registration: Registration,
+    turn: AtomicU32,
+}
+
+impl Broker {
+    /// Some queue of `queues`; another one every time.
+    pub(crate) fn any_queue(&self, queues: u32) -> u32 {
+        self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(queues).unwrap_or(0)
+    }
+}
+
+/// Why a broker does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// No address to be found under.
+    Address(AddressError),
+    /// `brokerIP1` is no address and no name of one.
+    BrokerIp {
+        /// What is configured.
+        ip: String,
+        /// What the resolver says.
+        reason: String,
+    },
+    /// A port cannot be listened on.
+    Listen {
+        /// Which.
+        addr: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A table of `config/` cannot be read.
+    Table(LoadError),
+    /// The store does not open.
+    Store(StoreError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Address(error) => error.fmt(f),
+            StartError::BrokerIp { ip, reason } => write!(f, "brokerIP1={ip} cannot be resolved: {reason}"),
+            StartError::Listen { addr, source } => write!(f, "listen on {addr}: {source}"),
+            StartError::Table(error) => error.fmt(f),
+            StartError::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<AddressError> for StartError {
+    fn from(error: AddressError) -> StartError {
+        StartError::Address(error)
+    }
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> StartError {
+        StartError::Table(error)
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> StartError {
+        StartError::Store(error)
+    }
+}
+
+/// A broker that runs until it is told to stop.
+#[derive(Debug)]
+#[must_use = "dropping it leaves the broker running without an owner"]
+pub struct Running {
+    broker: Arc<Broker>,
+    servers: Vec<Server>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    listening: SocketAddr,
+}
+
+/// Starts a broker. It is registered, or its name servers cannot be reached, when this returns.
+///
+/// # Errors
+/// See `StartError`. Nothing runs then.
+pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
+    let began = Instant::now();
+    let main = reserve(config.server.listen_port, &config)?;
+    let vip = config.server.vip_port().map(|port| reserve(port, &config)).transpose()?;
+    let listening = main.local_addr();
+    let broker = open(config, listening.port()).await?;
+    let mut running = Running { broker: Arc::clone(&broker), servers: Vec::new(), tasks: Mutex::default(), listening };
+    for reserved in std::iter::once(main).chain(vip) {
+        let addr = reserved.local_addr();
+        match reserved.serve(Arc::clone(&broker)).await {
+            Ok(server) => running.servers.push(server),
+            Err(source) => {
+                running.stop().await;
+                return Err(StartError::Listen { addr, source });
+            }
+        }
+    }
+    running.spawn_tasks();
+    broker.registration.start(&broker).await;
+    info!(
+        broker = broker.config.broker_name,
+        address = broker.address,
+        took_ms = began.elapsed().as_millis() as u64,
+        "broker is up"
+    );
+    Ok(running)
+}
+
+/// Loads the tables and opens the store, on a thread that may block.
+async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError> {
+    let opening = tokio::task::spawn_blocking(move || {
+        let addresses = address::choose(&config)?;
+        info!(ip = addresses.broker.ip, why = addresses.broker.reason, "the address that is registered");
+        let address = format!("{}:{port}", addresses.broker.ip);
+        let store_host = resolve(&addresses.broker.ip, port)?;
+        let ha_port = port.saturating_add(1);
+        let holds = Arc::new(Holds::default());
+        let topics = TopicTable::load(&config)?;
+        let groups = GroupTable::load(&config)?;
+        let offsets = OffsetTable::load(config.store.root_dir.join("config").join("consumerOffset.json"))?;
+        let arrivals = Arc::clone(&holds);
+        let store = Store::open(config.store.clone(), arrivals)?;
+        Ok(Arc::new(Broker {
+            ha_address: format!("{}:{ha_port}", addresses.ha.ip),
+            message_ids: MessageIds::of(store_host),
+            registration: Registration::new(&config),
+            consumers: Consumers::default(),
+            producers: Producers::default(),
+            turn: AtomicU32::default(),
+            config,
+            address,
+            store_host,
+            store,
+            topics,
+            groups,
+            offsets,
+            holds,
+        }))
+    });
+    opening.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// Takes a port on all addresses, of both families where the machine has both.
+fn reserve(port: u16, config: &BrokerConfig) -> Result<Reserved, StartError> {
+    let server = ServerConfig {
+        idle: config.server.idle,
+        send_buffer_bytes: config.server.send_buffer_bytes as usize,
+        receive_buffer_bytes: config.server.receive_buffer_bytes as usize,
+        ..ServerConfig::default()
+    };
+    let everywhere = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+    let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    match Server::reserve(everywhere, server.clone()) {
+        Err(source) if source.kind() == io::ErrorKind::AddrInUse => Err(StartError::Listen { addr, source }),
+        Err(_) => Server::reserve(addr, server).map_err(|source| StartError::Listen { addr, source }),
+        Ok(reserved) => Ok(reserved),
+    }
+}
+
+/// The socket address of `brokerIP1`, which may be a name.
+fn resolve(ip: &str, port: u16) -> Result<SocketAddr, StartError> {
+    let host = ip.trim_start_matches('[').trim_end_matches(']');
+    let resolved = (host, port).to_socket_addrs().map(|mut found| found.next());
+    let reason = match resolved {
+        Ok(Some(addr)) => return Ok(addr),
+        Ok(None) => "it has no address".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(StartError::BrokerIp { ip: ip.to_owned(), reason })
+}
+
+impl Running {
+    /// The name it registers under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.broker.config.broker_name
+    }
+
+    /// The address it registers under.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.broker.address
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.listening.port()
+    }
+
+    /// Its parts, for tests and whoever shows its state.
+    #[must_use]
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// Stops it in order. What was acknowledged is on disk afterwards.
+    pub async fn stop(self) {
+        let began = Instant::now();
+        let Running { broker, servers, tasks, .. } = self;
+        broker.registration.stop(&broker).await;
+        broker.holds.stop();
+        for server in servers {
+            server.stop().await;
+        }
+        tasks.into_inner().into_iter().for_each(|task| task.abort());
+        let closing = tokio::task::spawn_blocking(move || {
+            save_offsets(&broker);
+            broker.store.close();
+            info!(broker = broker.config.broker_name, took_ms = began.elapsed().as_millis() as u64, "broker is down");
+        });
+        if let Err(panic) = closing.await {
+            error!(%panic, "close the store");
+        }
+    }
+
+    fn spawn_tasks(&self) {
+        let offsets = every(FIRST_SAVE, self.broker.config.flush_consumer_offset_interval, &self.broker, |broker| async move {
+            let saving = tokio::task::spawn_blocking(move || save_offsets(&broker));
+            let _ = saving.await; // a panic is in the log already
+        });
+        let expiry = every(client::EXPIRY_PERIOD, client::EXPIRY_PERIOD, &self.broker, |broker| async move {
+            broker.producers.expire();
+            broker.consumers.expire().into_iter().for_each(|change| notify::consumers_changed(&broker, change));
+        });
+        let check = every(hold::CHECK_PERIOD, hold::CHECK_PERIOD, &self.broker, |broker| async move {
+            broker.holds.check(|topic, queue_id| broker.store.max_offset(topic, queue_id));
+        });
+        self.tasks.lock().extend([offsets, expiry, check]);
+    }
+}
+
+/// Does something again and again; a turn that is late is not made up for.
+fn every<F>(first: Duration, period: Duration, broker: &Arc<Broker>, turn: impl Fn(Arc<Broker>) -> F + Send + 'static) -> JoinHandle<()>
+where
+    F: Future<Output = ()> + Send,
+{
+    let broker = Arc::clone(broker);
+    let period = period.max(Duration::from_millis(1));
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval_at(Instant::now() + first, period);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            turn(Arc::clone(&broker)).await;
+        }
+    })
+}
+
+fn save_offsets(broker: &Broker) {
+    if let Err(error) = broker.offsets.save() {
+        warn!(%error, "save consumer offsets; try again next time");
+    }
+}

@@ -1,0 +1,3 @@
+//! Which messages of a queue a group wants.
+
+pub mod tag;

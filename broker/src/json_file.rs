@@ -1,0 +1,335 @@
+//! One file under `config/`, in Java's form, with the version before it beside it as `.bak`.
+//!
+//! ```text
+//! save   content → x.json.tmp, fsync   x.json ⇒ x.json.bak (hard link, renamed into place)
+//!        x.json.tmp → x.json (rename)  fsync of the folder
+//! load   x.json, else x.json.bak with a WARN, else nothing; only unreadable ones: no start
+//! ```
+//!
+//! The rule that is easy to break: at every moment, and after a power cut at any moment, `x.json` is whole, the old
+//! version or the new one. And a `.bak` that was just read in the place of a broken file is not replaced by that file.
+//! Java deletes the file before it renames the new one, syncs nothing, and starts with an empty table when the only
+//! version left cannot be read (its issues 3401, 6096, 9705): a departure, see COMPATIBILITY.md.
+//! Java 4.7.0 `common/ConfigManager.java`, `common/MixAll.java` (`string2File`).
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use remoting::java::json;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::warn;
+
+/// A file of JSON and its `.bak`.
+#[derive(Debug)]
+pub struct JsonFile {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Bytes of the file as it is on disk, where they are known.
+    on_disk: Option<Vec<u8>>,
+    /// Whether the file may become the next `.bak`: it was read whole, or written by us.
+    whole: bool,
+}
+
+/// Why a table cannot be loaded. The start ends: an empty table in its place would reset what people rely on.
+#[derive(Debug)]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What is wrong with its `.bak`.
+    pub backup_problem: String,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, backup) = (self.path.display(), backup_path(&self.path));
+        write!(
+            f,
+            "{path} cannot be loaded ({}), nor can {} ({}). Put a good copy in place, or move both away to start \
+             without what they hold.",
+            self.problem,
+            backup.display(),
+            self.backup_problem
+        )
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// One look at a file.
+enum Found<T> {
+    Nothing,
+    Empty,
+    Whole(T, Vec<u8>),
+    Broken(String),
+}
+
+impl JsonFile {
+    /// The file at `path`. Touches nothing.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        JsonFile {
+            path: path.into(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file holds, or its `.bak`; `None` when there is neither. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`LoadError`] when there is a file that is not empty and cannot be read, and no `.bak` that can.
+    pub fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, LoadError> {
+        let backup = backup_path(&self.path);
+        let problem = match look::<T>(&self.path) {
+            Found::Whole(value, bytes) => {
+                *self.state.lock() = State {
+                    on_disk: Some(bytes),
+                    whole: true,
+                };
+                return Ok(Some(value));
+            }
+            Found::Nothing => None,
+            Found::Empty => Some("it is empty".to_owned()),
+            Found::Broken(problem) => Some(problem),
+        };
+        let (file, bak) = (self.path.display(), backup.display());
+        let told = problem.as_deref().unwrap_or("it is missing");
+        match look::<T>(&backup) {
+            Found::Whole(value, _) => {
+                warn!("{file} cannot be used ({told}): loaded {bak}, the version before it");
+                Ok(Some(value))
+            }
+            Found::Nothing | Found::Empty if matches!(told, "it is empty" | "it is missing") => {
+                if problem.is_some() {
+                    warn!(
+                        "{file} is empty and there is no {bak} to take its place: starting without it"
+                    );
+                }
+                Ok(None)
+            }
+            Found::Nothing => Err(self.broken(told, "it is missing")),
+            Found::Empty => Err(self.broken(told, "it is empty")),
+            Found::Broken(backup_problem) => Err(self.broken(told, &backup_problem)),
+        }
+    }
+
+    fn broken(&self, problem: &str, backup_problem: &str) -> LoadError {
+        LoadError {
+            path: self.path.clone(),
+            problem: problem.to_owned(),
+            backup_problem: backup_problem.to_owned(),
+        }
+    }
+
+    /// Replaces what the file holds, and keeps what it held as `.bak`. Whether there was anything to write: what is
+    /// already on disk is not written again. Blocks for two syncs.
+    ///
+    /// Writers take turns; the caller must see to it that what is handed in later is also newer.
+    ///
+    /// # Errors
+    /// What the file system says. The file is then as it was.
+    pub fn save<T: Serialize + ?Sized>(&self, value: &T) -> io::Result<bool> {
+        let bytes = json::write_pretty(value);
+        let mut state = self.state.lock();
+        if state.on_disk.as_deref() == Some(bytes.as_slice()) {
+            return Ok(false);
+        }
+        let folder = self
+            .path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(folder)?;
+        let temporary = beside(&self.path, ".tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        if state.whole {
+            self.keep_as_backup()?;
+        }
+        fs::rename(&temporary, &self.path)?;
+        File::open(folder)?.sync_all()?;
+        *state = State {
+            on_disk: Some(bytes),
+            whole: true,
+        };
+        Ok(true)
+    }
+
+    /// Makes `.bak` a second name of the file, or a copy where the file system has no links.
+    fn keep_as_backup(&self) -> io::Result<()> {
+        let temporary = beside(&self.path, ".bak.tmp");
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if let Err(error) = fs::hard_link(&self.path, &temporary) {
+            if error.kind() == io::ErrorKind::NotFound {
+                return Ok(()); // Somebody took the file away: there is no version before this one.
+            }
+            fs::copy(&self.path, &temporary)?;
+            File::open(&temporary)?.sync_all()?;
+        }
+        fs::rename(&temporary, backup_path(&self.path))
+    }
+}
+
+fn look<T: DeserializeOwned>(path: &Path) -> Found<T> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
+        Err(error) => Found::Broken(error.to_string()),
+        Ok(bytes) if bytes.is_empty() => Found::Empty,
+        Ok(bytes) => match json::read(&bytes) {
+            Ok(value) => Found::Whole(value, bytes),
+            Err(error) => Found::Broken(error.to_string()),
+        },
+    }
+}
+
+fn backup_path(path: &Path) -> PathBuf {
+    beside(path, ".bak")
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    type Table = BTreeMap<String, i64>;
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            Fixture {
+                folder: tempfile::tempdir().expect("a folder"),
+            }
+        }
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("config").join("t.json")
+        }
+        fn write(&self, end: &str, text: &str) {
+            fs::create_dir_all(self.folder.path().join("config")).expect("made");
+            fs::write(beside(&self.path(), end), text).expect("written");
+        }
+        fn text(&self, end: &str) -> String {
+            fs::read_to_string(beside(&self.path(), end)).expect("there")
+        }
+        fn load(&self) -> Result<Option<Table>, LoadError> {
+            JsonFile::new(self.path()).load()
+        }
+    }
+
+    fn table(value: i64) -> Table {
+        Table::from([("a".to_owned(), value)])
+    }
+
+    #[test]
+    fn the_version_before_is_kept() {
+        let fixture = Fixture::new();
+        let file = JsonFile::new(fixture.path());
+        assert!(file.save(&table(1)).expect("saved"));
+        assert!(file.save(&table(2)).expect("saved"));
+        assert_eq!(fixture.load().expect("loads"), Some(table(2)));
+        assert_eq!(
+            json::read::<Table>(fixture.text(".bak").as_bytes()),
+            Ok(table(1))
+        );
+        assert!(!beside(&fixture.path(), ".tmp").exists());
+    }
+
+    #[test]
+    fn what_is_on_disk_is_not_written_again() {
+        let fixture = Fixture::new();
+        let file = JsonFile::new(fixture.path());
+        assert!(file.save(&table(1)).expect("saved"));
+        assert!(!file.save(&table(1)).expect("nothing to do"));
+        let reopened = JsonFile::new(fixture.path());
+        reopened.load::<Table>().expect("loads");
+        assert!(!reopened.save(&table(1)).expect("nothing to do"));
+        assert!(!backup_path(&fixture.path()).exists());
+    }
+
+    #[test]
+    fn nothing_there_is_an_empty_start() {
+        assert_eq!(Fixture::new().load().expect("starts"), None);
+        let fixture = Fixture::new();
+        fixture.write("", "");
+        assert_eq!(fixture.load().expect("starts, as Java does"), None);
+    }
+
+    #[test]
+    fn a_broken_file_is_replaced_by_its_bak_and_never_becomes_it() {
+        for broken in ["", "{\"a\":1", "\0\0\0\0\0\0\0\0"] {
+            let fixture = Fixture::new();
+            fixture.write("", broken);
+            fixture.write(".bak", "{\"a\":7}");
+            let file = JsonFile::new(fixture.path());
+            assert_eq!(
+                file.load::<Table>().expect("from .bak"),
+                Some(table(7)),
+                "{broken:?}"
+            );
+            file.save(&table(8)).expect("saved");
+            assert_eq!(fixture.text(".bak"), "{\"a\":7}");
+            assert_eq!(fixture.load().expect("loads"), Some(table(8)));
+        }
+    }
+
+    #[test]
+    fn a_broken_file_without_a_good_bak_ends_the_start() {
+        for bak in [None, Some(""), Some("{]")] {
+            let fixture = Fixture::new();
+            fixture.write("", "{\"a\":");
+            if let Some(bak) = bak {
+                fixture.write(".bak", bak);
+            }
+            let error = fixture.load().expect_err("refused").to_string();
+            assert!(
+                error.contains("t.json cannot be loaded") && error.contains("t.json.bak"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_file_with_a_broken_bak_ends_the_start() {
+        let fixture = Fixture::new();
+        fixture.write(".bak", "{]");
+        assert!(fixture.load().is_err());
+    }
+
+    #[test]
+    fn a_save_that_fails_leaves_the_file_as_it_was() {
+        let fixture = Fixture::new();
+        let file = JsonFile::new(fixture.path());
+        file.save(&table(1)).expect("saved");
+        fs::create_dir(beside(&fixture.path(), ".tmp")).expect("in the way");
+        assert!(file.save(&table(2)).is_err());
+        assert_eq!(fixture.load().expect("loads"), Some(table(1)));
+    }
+}

@@ -1,0 +1,68 @@
+//! The id a broker gives a message: where it lies.
+//!
+//! | hex digits | meaning                                  |
+//! |------------|------------------------------------------|
+//! | 8 or 32    | address of the broker, IPv4 or IPv6      |
+//! | 8          | its port                                 |
+//! | 16         | place in its commit log                  |
+//!
+//! Upper case. Clients take it apart again, to ask that broker for the message (33) or to end a transaction (37).
+//! Java 4.7.0 `common/message/MessageDecoder.java` (`createMessageId`).
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+use store::LogOffset;
+
+/// Makes the ids of one broker.
+#[derive(Debug)]
+pub(crate) struct MessageIds {
+    /// Address and port, the same in every id.
+    host: String,
+}
+
+impl MessageIds {
+    pub(crate) fn of(store_host: SocketAddr) -> MessageIds {
+        let mut host = String::new();
+        let hex = |host: &mut String, byte: &u8| {
+            let _ = write!(host, "{byte:02X}"); // a String takes everything
+        };
+        match store_host.ip().to_canonical() {
+            IpAddr::V4(ip) => ip.octets().iter().for_each(|byte| hex(&mut host, byte)),
+            IpAddr::V6(ip) => ip.octets().iter().for_each(|byte| hex(&mut host, byte)),
+        }
+        u32::from(store_host.port()).to_be_bytes().iter().for_each(|byte| hex(&mut host, byte));
+        MessageIds { host }
+    }
+
+    /// The id of the message at `offset`, put behind what `out` holds.
+    pub(crate) fn push(&self, out: &mut String, offset: LogOffset) {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        out.reserve(self.host.len() + 16);
+        out.push_str(&self.host);
+        for shift in (0..16).rev() {
+            let digit = (offset.0 >> (4 * shift)) & 0xf;
+            out.push(DIGITS.get(digit as usize).map_or('0', |digit| char::from(*digit)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(host: &str, offset: u64) -> String {
+        let mut out = String::new();
+        MessageIds::of(host.parse().expect("an address")).push(&mut out, LogOffset(offset));
+        out
+    }
+
+    #[test]
+    fn ids_are_javas() {
+        assert_eq!(id("127.0.0.1:10911", 589_827), "7F00000100002A9F0000000000090003");
+        assert_eq!(
+            id("[2001:db8::1]:10911", u64::MAX >> 1),
+            "20010DB800000000000000000000000100002A9F7FFFFFFFFFFFFFFF"
+        );
+    }
+}

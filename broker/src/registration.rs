@@ -1,0 +1,339 @@
+//! Telling the name servers that this broker is there, and what topics it has.
+//!
+//! ```text
+//! start ──▶ register all ──▶ wait ─┬─ registerNameServerPeriod is over       register all, or ask first (322)
+//!              ▲                   ├─ a topic was made on the way            register all
+//!              │                   ├─ a topic was made or changed by hand    register that topic
+//!              └───────────────────┴─ the connection is gone                 register all
+//! fails: try again every second
+//! ```
+//!
+//! One task a name server, so that one that hangs holds up no other. Changes that come while a registration is under
+//! way wait together for the next. The rule that is easy to break: a name server compares versions and then takes all
+//! topics of a body or none. A single topic may therefore be sent only while nothing else is pending.
+//!
+//! Java 4.7.0 `broker/BrokerController.java` (`registerBrokerAll`, `registerIncrementBrokerData`),
+//! `broker/out/BrokerOuterAPI.java`. Different, see COMPATIBILITY.md: Java sees a restarted name server only at its next
+//! period, up to 30 s later.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use remoting::body::data_version::DataVersion;
+use remoting::body::register::RegisterBrokerBody;
+use remoting::body::topic_config::{TopicConfig, TopicConfigSerializeWrapper};
+use remoting::body::topics::KVTable;
+use remoting::code::{request, response};
+use remoting::header::route::{
+    QueryDataVersionRequest, QueryDataVersionResponse, RegisterBrokerRequest, UnregisterBrokerRequest,
+};
+use remoting::java::json;
+use remoting::{CallError, Client, ClientConfig, Command, Refusal};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::broker::Broker;
+use crate::config::BrokerConfig;
+
+/// How soon a failed registration is tried again, and how often the connections are looked at.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long a name server may take to answer that it has taken this broker out.
+const UNREGISTER_LIMIT: Duration = Duration::from_secs(3);
+
+/// Permission bits that leave the topics' own permissions in place.
+const READ_AND_WRITE: i32 = 6;
+
+/// The name servers of a broker and what each has still to be told.
+#[derive(Debug)]
+pub struct Registration {
+    client: Client,
+    lines: Vec<Arc<Line>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// One name server.
+#[derive(Debug)]
+struct Line {
+    addr: String,
+    pending: Mutex<Pending>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    all: bool,
+    topics: BTreeSet<String>,
+}
+
+/// What one registration says.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Everything. Unless forced, the name server is first asked whether it has this version already.
+    All { force: bool },
+    /// These topics alone.
+    Topics(BTreeSet<String>),
+}
+
+/// Why a name server does not know this broker.
+#[derive(Debug)]
+enum Failure {
+    Call(CallError),
+    Refused(Refusal),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Call(error) => error.fmt(f),
+            Failure::Refused(refusal) => refusal.fmt(f),
+        }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Failure {
+        Failure::Call(error)
+    }
+}
+
+impl Registration {
+    /// For the name servers of the configuration. Nothing is sent yet.
+    #[must_use]
+    pub fn new(config: &BrokerConfig) -> Registration {
+        let client = Client::new(ClientConfig {
+            connect_limit: config.client.connect_timeout,
+            idle: config.client.idle,
+            ..ClientConfig::default()
+        });
+        let line = |addr: &str| Arc::new(Line { addr: addr.to_owned(), pending: Mutex::default(), wake: Notify::new() });
+        Registration { client, lines: config.name_servers().map(line).collect(), tasks: Mutex::default() }
+    }
+
+    /// Begins, and waits until every name server has answered or failed once, `registerBrokerTimeoutMills` at most.
+    pub async fn start(&self, broker: &Arc<Broker>) {
+        let (tried, mut all_tried) = mpsc::channel(1);
+        for line in &self.lines {
+            let task = keep_registered(Arc::clone(broker), Arc::clone(line), tried.clone());
+            self.tasks.lock().push(tokio::spawn(task));
+        }
+        drop(tried);
+        let _ = tokio::time::timeout(broker.config.register_timeout, all_tried.recv()).await;
+    }
+
+    /// Topics have changed: every name server is told of all, at once.
+    pub fn changed(&self) {
+        for line in &self.lines {
+            line.pending.lock().all = true;
+            line.wake.notify_one();
+        }
+    }
+
+    /// One topic was made or changed by hand: every name server is told of it alone, at once.
+    pub fn topic_changed(&self, topic: &str) {
+        for line in &self.lines {
+            line.pending.lock().topics.insert(topic.to_owned());
+            line.wake.notify_one();
+        }
+    }
+
+    /// Ends it, and takes this broker out of every name server that answers within 3 s.
+    pub async fn stop(&self, broker: &Arc<Broker>) {
+        self.tasks.lock().drain(..).for_each(|task| task.abort());
+        let (done, mut all_done) = mpsc::channel::<()>(1);
+        for line in &self.lines {
+            let (broker, line, done) = (Arc::clone(broker), Arc::clone(line), done.clone());
+            tokio::spawn(async move {
+                match unregister(&broker, &line).await {
+                    Ok(()) => info!(namesrv = line.addr, "unregistered"),
+                    Err(failure) => warn!(namesrv = line.addr, %failure, "unregister"),
+                }
+                drop(done);
+            });
+        }
+        drop(done);
+        let _ = tokio::time::timeout(UNREGISTER_LIMIT, all_done.recv()).await;
+    }
+}
+
+/// The life of one name server's line. `tried` is dropped after the first attempt.
+async fn keep_registered(broker: Arc<Broker>, line: Arc<Line>, tried: mpsc::Sender<()>) {
+    let mut tried = Some(tried);
+    let mut known = None;
+    let mut wanted = Wanted::All { force: true };
+    loop {
+        let outcome = register(&broker, &line, &wanted).await;
+        tried.take();
+        match &outcome {
+            Ok(()) if known == Some(true) => debug!(namesrv = line.addr, ?wanted, "registered"),
+            Ok(()) => info!(namesrv = line.addr, broker = broker.config.broker_name, "registered"),
+            Err(failure) if known == Some(false) => debug!(namesrv = line.addr, %failure, "register"),
+            Err(failure) => warn!(namesrv = line.addr, %failure, "register; try again until it answers"),
+        }
+        known = Some(outcome.is_ok());
+        wanted = match outcome {
+            Ok(()) => line.next(&broker).await,
+            Err(failure) => {
+                let refused = matches!(failure, Failure::Refused(_));
+                tokio::time::sleep(if refused { broker.config.register_period() } else { RETRY }).await;
+                line.take_pending();
+                Wanted::All { force: true }
+            }
+        };
+    }
+}
+
+impl Line {
+    /// Waits for the next reason to register.
+    async fn next(&self, broker: &Broker) -> Wanted {
+        let due = Instant::now() + broker.config.register_period();
+        loop {
+            let look = due.min(Instant::now() + RETRY);
+            let _ = tokio::time::timeout_at(look, self.wake.notified()).await;
+            if let Some(wanted) = self.take_pending() {
+                return wanted;
+            }
+            if !broker.registration.client.is_open(&self.addr) {
+                return Wanted::All { force: true };
+            }
+            if Instant::now() >= due {
+                return Wanted::All { force: broker.config.force_register };
+            }
+        }
+    }
+
+    fn take_pending(&self) -> Option<Wanted> {
+        let pending = std::mem::take(&mut *self.pending.lock());
+        match pending {
+            Pending { all: true, .. } => Some(Wanted::All { force: true }),
+            Pending { topics, .. } => (!topics.is_empty()).then_some(Wanted::Topics(topics)),
+        }
+    }
+}
+
+/// One registration.
+async fn register(broker: &Broker, line: &Line, wanted: &Wanted) -> Result<(), Failure> {
+    let topics = match wanted {
+        Wanted::All { .. } => broker.topics.wrapper(),
+        Wanted::Topics(names) => some_topics(broker, names),
+    };
+    if *wanted == (Wanted::All { force: false }) && !is_outdated(broker, line, topics.data_version).await {
+        return Ok(());
+    }
+    let body = RegisterBrokerBody {
+        filter_server_list: Vec::new(),
+        topic_config_serialize_wrapper: with_permission(topics, broker.config.broker_permission),
+    };
+    let body = body.encode(broker.config.compressed_register);
+    let header = RegisterBrokerRequest {
+        broker_name: broker.config.broker_name.clone(),
+        broker_addr: broker.address.clone(),
+        cluster_name: broker.config.cluster_name.clone(),
+        ha_server_addr: broker.ha_address.clone(),
+        broker_id: broker.config.broker_id,
+        compressed: broker.config.compressed_register,
+        body_crc32: (crc32fast::hash(&body) & 0x7fff_ffff) as i32,
+    };
+    let request = Command::request_with(request::REGISTER_BROKER, &header).with_body(body);
+    let reply = call(broker, line, request, broker.config.register_timeout).await?;
+    if !reply.body.is_empty() {
+        match json::read::<KVTable>(&reply.body.into_bytes()) {
+            Ok(ordered) => broker.topics.set_ordered(&ordered.table),
+            Err(error) => warn!(namesrv = line.addr, %error, "read the ordered topics of a registration's answer"),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the name server has another version than ours. One that cannot tell has.
+async fn is_outdated(broker: &Broker, line: &Line, version: DataVersion) -> bool {
+    let header = QueryDataVersionRequest {
+        broker_name: broker.config.broker_name.clone(),
+        broker_addr: broker.address.clone(),
+        cluster_name: broker.config.cluster_name.clone(),
+        broker_id: broker.config.broker_id,
+    };
+    let request = Command::request_with(request::QUERY_DATA_VERSION, &header).with_body(json::write(&version));
+    let Ok(reply) = call(broker, line, request, broker.config.register_timeout).await else {
+        return true;
+    };
+    let unchanged = reply.header::<QueryDataVersionResponse>().is_ok_and(|header| !header.changed);
+    let theirs = json::read::<DataVersion>(&reply.body.into_bytes());
+    !unchanged || theirs.is_ok_and(|theirs| theirs != version)
+}
+
+async fn unregister(broker: &Broker, line: &Line) -> Result<(), Failure> {
+    let header = UnregisterBrokerRequest {
+        broker_name: broker.config.broker_name.clone(),
+        broker_addr: broker.address.clone(),
+        cluster_name: broker.config.cluster_name.clone(),
+        broker_id: broker.config.broker_id,
+    };
+    let request = Command::request_with(request::UNREGISTER_BROKER, &header);
+    call(broker, line, request, UNREGISTER_LIMIT).await.map(|_| ())
+}
+
+async fn call(broker: &Broker, line: &Line, request: Command, limit: Duration) -> Result<Command, Failure> {
+    let reply = broker.registration.client.call(&line.addr, request, limit).await?;
+    if reply.code == response::SUCCESS {
+        return Ok(reply);
+    }
+    Err(Failure::Refused(Refusal::new(reply.code, reply.remark.unwrap_or_default())))
+}
+
+/// These topics under the version of the whole table. One that was deleted meanwhile is left out.
+fn some_topics(broker: &Broker, names: &BTreeSet<String>) -> TopicConfigSerializeWrapper {
+    let mut topics = broker.topics.wrapper();
+    topics.topic_config_table.retain(|name, _| names.contains(name));
+    topics
+}
+
+/// The topics as a broker with this permission shows them: unless it is read and write, it stands in the place of
+/// every topic's own, and what else a topic has goes back to its default, as in Java.
+fn with_permission(mut topics: TopicConfigSerializeWrapper, permission: i32) -> TopicConfigSerializeWrapper {
+    if permission & READ_AND_WRITE != READ_AND_WRITE {
+        for topic in topics.topic_config_table.values_mut() {
+            let name = std::mem::take(&mut topic.topic_name);
+            *topic = TopicConfig::new(name, topic.read_queue_nums, topic.write_queue_nums, permission);
+        }
+    }
+    topics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        Line { addr: "127.0.0.1:9876".to_owned(), pending: Mutex::default(), wake: Notify::new() }
+    }
+
+    #[test]
+    fn changes_that_wait_become_one_registration_and_all_covers_each() {
+        let line = line();
+        assert_eq!(line.take_pending(), None);
+        line.pending.lock().topics.insert("A".to_owned());
+        line.pending.lock().topics.insert("B".to_owned());
+        let both = BTreeSet::from(["A".to_owned(), "B".to_owned()]);
+        assert_eq!(line.take_pending(), Some(Wanted::Topics(both)));
+        line.pending.lock().topics.insert("A".to_owned());
+        line.pending.lock().all = true;
+        assert_eq!(line.take_pending(), Some(Wanted::All { force: true }));
+        assert_eq!(line.take_pending(), None);
+    }
+
+    #[test]
+    fn a_broker_that_may_not_write_shows_no_topic_as_writable() {
+        let mut topics = TopicConfigSerializeWrapper::default();
+        let topic = TopicConfig { order: true, ..TopicConfig::new("T", 8, 4, 7) };
+        topics.topic_config_table.insert("T".to_owned(), topic);
+        assert_eq!(with_permission(topics.clone(), 6), topics);
+        let shown = with_permission(topics, 4);
+        assert_eq!(shown.topic_config_table["T"], TopicConfig::new("T", 8, 4, 4));
+    }
+}
