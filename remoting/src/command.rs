@@ -65,7 +65,7 @@ impl Command {
     }
 
     /// A request with a typed header.
-    pub fn request_with(code: i32, header: &impl Header) -> Command {
+    pub fn request_with<'h>(code: i32, header: &impl Header<'h>) -> Command {
         let mut command = Command::request(code);
         header.write(&mut command.fields);
         command
@@ -88,7 +88,7 @@ impl Command {
     }
 
     /// A reply with code 0 and a typed header.
-    pub fn success_with(header: &impl Header) -> Command {
+    pub fn success_with<'h>(header: &impl Header<'h>) -> Command {
         let mut command = Command::success();
         header.write(&mut command.fields);
         command
@@ -122,11 +122,11 @@ impl Command {
         self.flag & ONEWAY_BIT != 0
     }
 
-    /// The typed header.
+    /// The typed header; it may borrow from the command.
     ///
     /// # Errors
     /// A field that must be there is not, or does not hold a number where one must stand.
-    pub fn header<H: Header>(&self) -> Result<H, HeaderError> {
+    pub fn header<'a, H: Header<'a>>(&'a self) -> Result<H, HeaderError> {
         H::read(&self.fields)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::data_version::DataVersion;
+use super::DataVersion;
 
 /// The ids of a group's clients, the answer to 38.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

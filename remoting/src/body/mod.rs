@@ -12,15 +12,18 @@
 
 pub mod batch;
 pub mod client;
-pub mod data_version;
+mod data_version;
 pub mod groups;
 pub mod heartbeat;
-pub mod message_queue;
+mod message_queue;
 pub mod offsets;
 pub mod register;
 pub mod route;
 pub mod topic_config;
 pub mod topics;
+
+pub use data_version::DataVersion;
+pub use message_queue::MessageQueue;
 
 /// A Java enum: written by name; a name we do not know is read as the first constant, where Java has `null`.
 macro_rules! named {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::data_version::DataVersion;
+use super::DataVersion;
 use super::named;
 
 named! {
