@@ -130,13 +130,20 @@ fn of_cards(cards: &[Card]) -> Result<Chosen, AddressError> {
     };
     Ok(Chosen {
         ip: written(card.ip),
-        reason: format!("not set in the configuration, {choice} (card {})", card.name),
+        reason: format!(
+            "not set in the configuration, {choice} (card {})",
+            card.name
+        ),
     })
 }
 
 /// What is smaller is chosen. Java takes the last card, but of several 192.168 addresses the first.
 fn rank(place: usize, card: &Card) -> (bool, bool, u8, usize) {
-    let order = if is_192_168(card.ip) { place } else { usize::MAX - place };
+    let order = if is_192_168(card.ip) {
+        place
+    } else {
+        usize::MAX - place
+    };
     (!card.up, is_bridge(&card.name), class(card.ip), order)
 }
 

@@ -6,7 +6,6 @@
 //! Java 4.7.0 `broker/subscription/SubscriptionGroupManager.java`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -14,6 +13,7 @@ use remoting::body::data_version::DataVersion;
 use remoting::body::groups::{SubscriptionGroupConfig, SubscriptionGroupWrapper};
 use tracing::{error, info, warn};
 
+use crate::config::BrokerConfig;
 use crate::json_file::{JsonFile, LoadError};
 use crate::topic::name::{self, NameError};
 
@@ -33,7 +33,7 @@ const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
 
 /// All groups, by name.
 #[derive(Debug)]
-pub struct SubscriptionGroupTable {
+pub struct GroupTable {
     groups: RwLock<Groups>,
     file: JsonFile,
     /// Held from the copy of the table to the end of its writing, so that a later copy is written later.
@@ -55,13 +55,14 @@ impl Groups {
     }
 }
 
-impl SubscriptionGroupTable {
-    /// The predefined groups and what `path` holds over them. Blocks on the disk.
+impl GroupTable {
+    /// The predefined groups, and what `config/subscriptionGroup.json` below the store's root holds over them.
+    /// Blocks on the disk.
     ///
     /// # Errors
     /// [`LoadError`]; the start ends.
-    pub fn load(path: impl Into<PathBuf>) -> Result<Self, LoadError> {
-        let file = JsonFile::new(path);
+    pub fn load(config: &BrokerConfig) -> Result<Self, LoadError> {
+        let file = JsonFile::new(config.table_file("subscriptionGroup.json"));
         let mut groups = Groups::default();
         for name in PREDEFINED {
             groups.put(SubscriptionGroupConfig::new(name));
@@ -88,7 +89,7 @@ impl SubscriptionGroupTable {
             version = groups.version.counter,
             "load subscription groups"
         );
-        Ok(SubscriptionGroupTable {
+        Ok(GroupTable {
             groups: RwLock::new(groups),
             file,
             saving: Mutex::new(()),
@@ -165,7 +166,7 @@ impl SubscriptionGroupTable {
 
     /// The whole table with its version, as it is answered to 201 and written to the file.
     #[must_use]
-    pub fn snapshot(&self) -> SubscriptionGroupWrapper {
+    pub fn wrapper(&self) -> SubscriptionGroupWrapper {
         let groups = self.groups.read();
         let entries = groups
             .by_name
@@ -180,7 +181,7 @@ impl SubscriptionGroupTable {
     /// Writes the table. A disk that refuses is an ERROR in the log; the group is served all the same, as in Java.
     pub fn save(&self) {
         let _turn = self.saving.lock();
-        if let Err(error) = self.file.save(&self.snapshot()) {
+        if let Err(error) = self.file.save(&self.wrapper()) {
             error!(%error, file = %self.file.path().display(), "write subscription groups");
         }
     }
@@ -190,11 +191,16 @@ impl SubscriptionGroupTable {
 mod tests {
     use super::*;
 
-    fn table() -> (tempfile::TempDir, SubscriptionGroupTable) {
+    fn table() -> (tempfile::TempDir, GroupTable) {
         let folder = tempfile::tempdir().expect("a folder");
-        let table = SubscriptionGroupTable::load(folder.path().join("subscriptionGroup.json"))
-            .expect("loads");
+        let table = load_again(&folder);
         (folder, table)
+    }
+
+    fn load_again(folder: &tempfile::TempDir) -> GroupTable {
+        let mut config = BrokerConfig::default();
+        config.store.root_dir = folder.path().to_owned();
+        GroupTable::load(&config).expect("loads")
     }
 
     #[test]
@@ -203,7 +209,7 @@ mod tests {
         for group in PREDEFINED {
             assert!(table.get(group).is_some());
         }
-        assert!(!folder.path().join("subscriptionGroup.json").exists());
+        assert!(!folder.path().join("config").exists());
     }
 
     #[test]
@@ -220,9 +226,8 @@ mod tests {
         );
         table.find("g", true).expect("there");
         assert_eq!(table.version().counter, 1);
-        let again = SubscriptionGroupTable::load(folder.path().join("subscriptionGroup.json"))
-            .expect("loads");
-        assert_eq!(again.snapshot(), table.snapshot());
+        let again = load_again(&folder);
+        assert_eq!(again.wrapper(), table.wrapper());
     }
 
     #[test]
@@ -238,11 +243,12 @@ mod tests {
         assert_eq!(table.find("../../x", true), None);
         assert_eq!(table.find("CID_RMQ_SYS_/../x", false), None);
         assert!(table.update(SubscriptionGroupConfig::new("a/b")).is_err());
-        let path = folder.path().join("other.json");
+        let path = folder.path().join("config").join("subscriptionGroup.json");
+        std::fs::create_dir(folder.path().join("config")).expect("made");
         let text =
             "{\"subscriptionGroupTable\":{\"../x\":{\"groupName\":\"../x\"},\"odd.group\":{}}}";
         std::fs::write(&path, text).expect("written");
-        let table = SubscriptionGroupTable::load(path).expect("loads");
+        let table = load_again(&folder);
         assert_eq!(table.get("../x"), None);
         let odd = table.get("odd.group").expect("kept");
         let changed = SubscriptionGroupConfig {

@@ -180,7 +180,6 @@ impl OffsetTable {
         }
         ConsumerOffsetSerializeWrapper { offset_table }
     }
-    }
 
     /// Writes what was committed since the last time; the caller does so every `flushConsumerOffsetInterval`. Blocks on
     /// the disk, does nothing when nothing changed.

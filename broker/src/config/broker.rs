@@ -4,6 +4,7 @@
 //! act on here are kept in [`Accepted`], so that they are still read and shown.
 //! Java 4.7.0 `common/BrokerConfig.java`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::accepted::Accepted;
@@ -162,6 +163,13 @@ impl BrokerConfig {
     pub fn register_period(&self) -> Duration {
         self.register_period_wanted
             .clamp(Duration::from_secs(10), Duration::from_secs(60))
+    }
+
+    /// Where a table is kept: `name` in the folder config below the store's root.
+    /// Java 4.7.0 `broker/BrokerPathConfigHelper.java`.
+    #[must_use]
+    pub fn table_file(&self, name: &str) -> PathBuf {
+        self.store.root_dir.join("config").join(name)
     }
 
     /// The name servers one by one, blanks and empty places left out.

@@ -147,7 +147,53 @@ impl fmt::Display for Problem {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::BadValue { key, value, source, problem, kept } => {
+            Notice::Gone {
+                key,
+                source,
+                instead,
+            } => {
+                write!(
+                    f,
+                    "{key} in {source} has no effect, as in Java 4.7.0: {instead}"
+                )
+            }
+            Notice::Later { key, source } => {
+                write!(
+                    f,
+                    "{key} in {source} has no effect: it came after Java 4.7.0"
+                )
+            }
+            Notice::Unknown {
+                key,
+                source,
+                similar,
+            } => {
+                write!(f, "{key} in {source} is not a known key and has no effect")?;
+                similar.map_or(Ok(()), |similar| write!(f, ": is {similar} meant?"))
+            }
+            Notice::StrayArgument(word) => {
+                write!(
+                    f,
+                    "\"{word}\" on the command line is no option and is ignored; "
+                )?;
+                f.write_str("a file is given with -c")
+            }
+            of_a_value => of_a_value.write_value(f),
+        }
+    }
+}
+
+impl Notice {
+    /// The texts about a key that is known.
+    fn write_value(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::BadValue {
+                key,
+                value,
+                source,
+                problem,
+                kept,
+            } => {
                 write!(f, "{key}=\"{value}\" in {source} is not used: {problem}; ")?;
                 write!(f, "{key}={kept} is in force")
             }
@@ -156,35 +202,41 @@ impl fmt::Display for Notice {
                 f.write_str("only the word true means true")
             }
             Notice::Blanks { key, value, source } => {
-                write!(f, "{key}=\"{value}\" in {source}: the blanks are part of the value")
-            }
-            Notice::Gone { key, source, instead } => {
-                write!(f, "{key} in {source} has no effect, as in Java 4.7.0: {instead}")
-            }
-            Notice::Later { key, source } => {
-                write!(f, "{key} in {source} has no effect: it came after Java 4.7.0")
-            }
-            Notice::Unknown { key, source, similar } => {
-                write!(f, "{key} in {source} is not a known key and has no effect")?;
-                similar.map_or(Ok(()), |similar| write!(f, ": is {similar} meant?"))
+                write!(
+                    f,
+                    "{key}=\"{value}\" in {source}: the blanks are part of the value"
+                )
             }
             Notice::NoEffect { key, value, why } => write!(f, "{key}={value} has no effect: {why}"),
-            Notice::NotDone { key, value, consequence } => {
+            Notice::NotDone {
+                key,
+                value,
+                consequence,
+            } => {
                 write!(f, "{key}={value}: {consequence}")
             }
             Notice::BrokerIdForced { written } => {
-                write!(f, "brokerId={written} is not used: brokerRole makes this broker a master, ")?;
+                write!(
+                    f,
+                    "brokerId={written} is not used: brokerRole makes this broker a master, "
+                )?;
                 f.write_str("and a master is 0")
             }
             Notice::CommitLogElsewhere { root, commit_log } => {
-                write!(f, "storePathRootDir={root} without storePathCommitLog: the commit log ")?;
+                write!(
+                    f,
+                    "storePathRootDir={root} without storePathCommitLog: the commit log "
+                )?;
                 write!(f, "lies in {commit_log}, as in Java 4.7.0; ")?;
-                write!(f, "storePathCommitLog={root}/commitlog puts it below the root")
+                write!(
+                    f,
+                    "storePathCommitLog={root}/commitlog puts it below the root"
+                )
             }
-            Notice::StrayArgument(word) => {
-                write!(f, "\"{word}\" on the command line is no option and is ignored; ")?;
-                f.write_str("a file is given with -c")
-            }
+            Notice::Gone { .. }
+            | Notice::Later { .. }
+            | Notice::Unknown { .. }
+            | Notice::StrayArgument(_) => Ok(()),
         }
     }
 }

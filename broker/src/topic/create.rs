@@ -175,7 +175,7 @@ fn not_exist(topic: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::tests::{config, table};
+    use super::super::table::tests::{config, load_again, table};
     use super::*;
     use crate::config::BrokerConfig;
 
@@ -236,7 +236,7 @@ mod tests {
             auto_create_topic: false,
             ..config()
         };
-        let table = TopicTable::load(folder.path().join("topics.json"), &off).expect("loads");
+        let table = load_again(&folder, &off);
         assert!(table.get(AUTO_CREATE_TOPIC).is_some());
         let refusal = table.for_send(wish("U"), false, "p").expect_err("refused");
         assert_eq!(refusal.code, 17);

@@ -12,7 +12,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -83,12 +82,12 @@ impl fmt::Display for TopicRefused {
 impl std::error::Error for TopicRefused {}
 
 impl TopicTable {
-    /// The system topics and what `path` holds over them. Blocks on the disk.
+    /// The system topics, and what `config/topics.json` below the store's root holds over them. Blocks on the disk.
     ///
     /// # Errors
     /// [`LoadError`]; the start ends.
-    pub fn load(path: impl Into<PathBuf>, config: &BrokerConfig) -> Result<Self, LoadError> {
-        let file = JsonFile::new(path);
+    pub fn load(config: &BrokerConfig) -> Result<Self, LoadError> {
+        let file = JsonFile::new(config.table_file("topics.json"));
         let mut topics = Topics::default();
         let made_at_start = system::made_at_start(config);
         let names = made_at_start
@@ -166,7 +165,7 @@ impl TopicTable {
 
     /// The whole table with its version, as it is registered, answered to 21 and written to the file.
     #[must_use]
-    pub fn snapshot(&self) -> TopicConfigSerializeWrapper {
+    pub fn wrapper(&self) -> TopicConfigSerializeWrapper {
         let topics = self.topics.read();
         let entries = topics
             .by_name
@@ -252,7 +251,7 @@ impl TopicTable {
     /// Writes the table. A disk that refuses is an ERROR in the log; the topic is served all the same, as in Java.
     pub fn save(&self) {
         let _turn = self.saving.lock();
-        if let Err(error) = self.file.save(&self.snapshot()) {
+        if let Err(error) = self.file.save(&self.wrapper()) {
             error!(%error, file = %self.file.path().display(), "write topics");
         }
     }
@@ -273,8 +272,17 @@ pub(super) mod tests {
 
     pub(in crate::topic) fn table(config: &BrokerConfig) -> (tempfile::TempDir, TopicTable) {
         let folder = tempfile::tempdir().expect("a folder");
-        let table = TopicTable::load(folder.path().join("topics.json"), config).expect("loads");
+        let table = load_again(&folder, config);
         (folder, table)
+    }
+
+    pub(in crate::topic) fn load_again(
+        folder: &tempfile::TempDir,
+        config: &BrokerConfig,
+    ) -> TopicTable {
+        let mut config = config.clone();
+        config.store.root_dir = folder.path().to_owned();
+        TopicTable::load(&config).expect("loads")
     }
 
     fn shape(table: &TopicTable, name: &str) -> Option<(i32, i32, i32)> {
@@ -328,7 +336,7 @@ pub(super) mod tests {
         table.update(TopicConfig::new("T", 4, 2, 6)).expect("made");
         let version = table.version();
         assert_eq!(version.counter, before.counter + 1);
-        let again = TopicTable::load(folder.path().join("topics.json"), &config()).expect("loads");
+        let again = load_again(&folder, &config());
         assert_eq!(shape(&again, "T"), Some((4, 2, 6)));
         assert_eq!(again.version(), version);
         assert_eq!(again.delete("T"), Ok(true));
@@ -391,11 +399,12 @@ pub(super) mod tests {
     #[test]
     fn names_that_walk_directories_are_not_loaded() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("topics.json");
+        std::fs::create_dir(folder.path().join("config")).expect("made");
+        let path = folder.path().join("config").join("topics.json");
         let text = "{\"dataVersion\":{\"counter\":3,\"timestamp\":9},\"topicConfigTable\":{\"../../x\":{\"topicName\":\"../../x\"},\
                     \"odd.name\":{\"readQueueNums\":3}}}";
         std::fs::write(&path, text).expect("written");
-        let table = TopicTable::load(path, &config()).expect("loads");
+        let table = load_again(&folder, &config());
         assert_eq!(table.get("../../x"), None);
         assert_eq!(
             table
