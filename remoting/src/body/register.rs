@@ -272,7 +272,7 @@ mod tests {
         ZlibDecoder::new(&java()[..])
             .read_to_end(&mut plain)
             .unwrap();
-        for _ in 0..3000 {
+        for _ in 0..1000 {
             let _ = RegisterBrokerBody::decode(&dice.damage(&java()), true);
             let _ = RegisterBrokerBody::decode(&deflate(&dice.damage(&plain)).unwrap(), true);
             let _ = RegisterBrokerBody::decode(&dice.damage(&body().encode(false)), false);

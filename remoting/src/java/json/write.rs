@@ -83,6 +83,15 @@ impl Writer {
     fn string(&mut self, text: &str) {
         let standard = self.form == Form::Standard;
         self.out.push(b'"');
+        if text
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'/'))
+        {
+            // Nearly every string: names, addresses, numbers.
+            self.out.extend_from_slice(text.as_bytes());
+            self.out.push(b'"');
+            return;
+        }
         let mut copied = 0;
         for (at, char) in text.char_indices() {
             if is_plain(char, standard) {
