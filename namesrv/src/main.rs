@@ -1,0 +1,165 @@
+//! `mqnamesrv`: the name server as a program.
+//!
+//! | ends with | why                                                            |
+//! |-----------|----------------------------------------------------------------|
+//! | 0         | SIGTERM, SIGINT, `-h`, `-p`                                    |
+//! | 1         | a wrong option                                                 |
+//! | 255       | the file given with `-c`, the stored keys, the port; broken    |
+//!
+//! Java's options, prints and exit codes. `ROCKETMQ_HOME` need not be set, and `-n` is taken and not used, as in Java.
+//! The log goes to stderr; `RUST_LOG` filters it.
+//!
+//! Java 4.7.0 `namesrv/NamesrvStartup.java`, `srvutil/ServerUtil.java`.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser};
+use namesrv::NamesrvConfig;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// Java's −1.
+const FAILED: u8 = 255;
+
+/// More would only use memory: a request takes microseconds.
+const MOST_WORKERS: usize = 4;
+
+const USAGE: &str = "\
+usage: mqnamesrv [-c <arg>] [-h] [-n <arg>] [-p]
+ -c,--configFile <arg>    Name server config properties file
+ -h,--help                Print help
+ -n,--namesrvAddr <arg>   Name server address list, eg: 192.168.0.1:9876;192.168.0.2:9876
+ -p,--printConfigItem     Print all config item
+";
+
+/// Of an option given twice the first counts; words that are no option are passed over.
+#[derive(Debug, Parser)]
+#[command(disable_help_flag = true)]
+struct Options {
+    #[arg(short = 'c', long = "configFile", action = ArgAction::Append)]
+    config_file: Vec<PathBuf>,
+    #[arg(short = 'n', long = "namesrvAddr", action = ArgAction::Append)]
+    _namesrv_addr: Vec<String>,
+    #[arg(short = 'p', long = "printConfigItem", action = ArgAction::Count)]
+    print: u8,
+    #[arg(short = 'h', long = "help", action = ArgAction::Count)]
+    help: u8,
+    _words: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let Ok(options) = Options::try_parse_from(std::env::args_os().map(two_dashes)) else {
+        say(USAGE);
+        return ExitCode::from(1);
+    };
+    if options.help > 0 {
+        say(USAGE);
+        return ExitCode::SUCCESS;
+    }
+    let (config, notices) = match options.config_file.first() {
+        None => (NamesrvConfig::default(), Vec::new()),
+        Some(file) => match NamesrvConfig::load(file) {
+            Ok(loaded) => {
+                say(&format!(
+                    "load config properties file OK, {}\n",
+                    file.display()
+                ));
+                loaded
+            }
+            Err(error) => {
+                eprintln!("mqnamesrv: {error}");
+                return ExitCode::from(FAILED);
+            }
+        },
+    };
+    if options.print > 0 {
+        say(&config.printed());
+        return ExitCode::SUCCESS;
+    }
+    log_to_stderr();
+    for notice in notices {
+        warn!(%notice, "configuration");
+    }
+    serve(config)
+}
+
+/// Prints, and lives on if nobody reads.
+fn say(text: &str) {
+    let mut stdout = std::io::stdout();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+/// Commons-cli takes `-configFile x` for `--configFile x`.
+fn two_dashes(word: OsString) -> OsString {
+    const LONG: [&str; 4] = ["configFile", "namesrvAddr", "printConfigItem", "help"];
+    let name = word.to_str().and_then(|word| word.strip_prefix('-'));
+    match name {
+        Some(name) if LONG.contains(&name.split('=').next().unwrap_or_default()) => {
+            format!("--{name}").into()
+        }
+        _ => word,
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .compact()
+        .init();
+}
+
+fn serve(config: NamesrvConfig) -> ExitCode {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.min(MOST_WORKERS))
+        .max_blocking_threads(2)
+        .thread_name("namesrv")
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(serve_until_told(config)),
+        Err(error) => {
+            eprintln!("mqnamesrv: cannot start threads: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn serve_until_told(config: NamesrvConfig) -> ExitCode {
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        eprintln!("mqnamesrv: cannot wait for signals");
+        return ExitCode::from(FAILED);
+    };
+    let mut running = match namesrv::run(config).await {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("mqnamesrv: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    say("The Name Server boot success. serializeType=JSON\n");
+    let exit = tokio::select! {
+        _ = terminate.recv() => ExitCode::SUCCESS,
+        _ = interrupt.recv() => ExitCode::SUCCESS,
+        () = running.broken() => {
+            error!("silent brokers are no longer looked for: stop");
+            ExitCode::from(FAILED)
+        }
+    };
+    info!("stop");
+    running.stop().await;
+    exit
+}
