@@ -9,28 +9,34 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::{ArgAction, CommandFactory, Parser};
+use clap::{ArgAction, Parser};
 
 use crate::address;
 use crate::config::{self, BrokerConfig, Environment, LoadError, Notice, Refused};
 
-/// Takes the place of Java's RocketMQ 4.7 broker.
+const USAGE: &str = "\
+usage: mqbroker [-c <arg>] [-h] [-m] [-n <arg>] [-p]
+ -c,--configFile <arg>       Broker config properties file
+ -h,--help                   Print help
+ -m,--printImportantConfig   Print important config item
+ -n,--namesrvAddr <arg>      Name server address list, eg: 192.168.0.1:9876;192.168.0.2:9876
+ -p,--printConfigItem        Print all config item
+";
+
+/// Of an option given twice the first counts; words that are no option are passed over.
 #[derive(Debug, Parser)]
-#[command(name = "mqbroker", version)]
+#[command(name = "mqbroker", disable_help_flag = true)]
 struct Options {
-    /// Broker config properties file.
-    #[arg(short = 'c', long = "configFile", value_name = "FILE", action = ArgAction::Append)]
+    #[arg(short = 'c', long = "configFile",  action = ArgAction::Append)]
     config_file: Vec<PathBuf>,
-    /// Name server address list, e.g. 192.168.0.1:9876;192.168.0.2:9876
-    #[arg(short = 'n', long = "namesrvAddr", value_name = "ADDR", action = ArgAction::Append)]
+    #[arg(short = 'n', long = "namesrvAddr",  action = ArgAction::Append)]
     namesrv_addr: Vec<String>,
-    /// Print every config item and end.
     #[arg(short = 'p', long = "printConfigItem", action = ArgAction::Count)]
     print_config_item: u8,
-    /// Print the important config items and end.
     #[arg(short = 'm', long = "printImportantConfig", action = ArgAction::Count)]
     print_important_config: u8,
-    #[arg(hide = true)]
+    #[arg(short = 'h', long = "help", action = ArgAction::Count)]
+    help: u8,
     words: Vec<String>,
 }
 
@@ -52,11 +58,16 @@ pub enum Command {
     Print(String),
 }
 
-/// Why nothing is started. `Display` is the sentence for the operator, [`exit_code`](Self::exit_code) is Java's.
+/// Why nothing is started. [`exit_code`](Self::exit_code) is Java's.
 #[derive(Debug)]
 pub enum CliError {
-    /// A wrong option; the text is clap's, with the usage.
-    Usage(String),
+    /// A wrong option.
+    Usage {
+        /// What is wrong.
+        sentence: String,
+        /// All options, as Java prints them.
+        usage: &'static str,
+    },
     /// The file given with `-c` cannot be read.
     Load(LoadError),
     /// Values that Java refuses.
@@ -64,13 +75,13 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// Code the process ends with, as Java's: 1 wrong option, −1 any exception, −3 refused values.
+    /// Code the process ends with, as Java's: 1 wrong option, 255 (−1) any exception, 253 (−3) refused values.
     #[must_use]
-    pub fn exit_code(&self) -> i32 {
+    pub fn exit_code(&self) -> u8 {
         match self {
-            CliError::Usage(_) => 1,
-            CliError::Load(_) => -1,
-            CliError::Refused(_) => -3,
+            CliError::Usage { .. } => 1,
+            CliError::Load(_) => 255,
+            CliError::Refused(_) => 253,
         }
     }
 }
@@ -78,7 +89,7 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CliError::Usage(text) => f.write_str(text),
+            CliError::Usage { sentence, usage } => write!(f, "{sentence}\n{usage}"),
             CliError::Load(error) => error.fmt(f),
             CliError::Refused(refused) => refused.fmt(f),
         }
@@ -95,11 +106,11 @@ pub fn read(
     args: impl IntoIterator<Item = OsString>,
     environment: &Environment,
 ) -> Result<Command, CliError> {
-    let options = match Options::try_parse_from(args.into_iter().map(two_dashes)) {
-        Ok(options) => options,
-        Err(error) if error.use_stderr() => return Err(CliError::Usage(usage(&error))),
-        Err(help) => return Ok(Command::Print(help.render().to_string())),
-    };
+    let words = args.into_iter().map(two_dashes);
+    let options = Options::try_parse_from(words).map_err(|error| usage(&error))?;
+    if options.help > 0 {
+        return Ok(Command::Print(USAGE.to_owned()));
+    }
     let file = options.config_file.first().map(PathBuf::as_path);
     let addr = options.namesrv_addr.first().map(String::as_str);
     let loaded = config::load(environment, file, addr).map_err(CliError::Load)?;
@@ -115,11 +126,18 @@ pub fn read(
     Ok(Command::Start(Box::new(config), notices))
 }
 
-/// What is wrong, in clap's first sentence, and all options, as Java prints them.
-fn usage(error: &clap::Error) -> String {
+/// What is wrong is clap's first sentence.
+fn usage(error: &clap::Error) -> CliError {
     let text = error.render().to_string();
-    let sentence = text.split("\n\n").next().unwrap_or_default();
-    format!("{sentence}\n\n{}", Options::command().render_help())
+    let sentence = text
+        .split("\n\n")
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    CliError::Usage {
+        sentence: sentence.to_owned(),
+        usage: USAGE,
+    }
 }
 
 /// `-configFile` as `--configFile`.
@@ -187,14 +205,15 @@ mod tests {
         for args in [&["-x"][..], &["-c"], &["--what"]] {
             let error = run(args).expect_err("refused");
             assert_eq!(error.exit_code(), 1);
-            assert!(error.to_string().contains("Usage: mqbroker"), "{error}");
+            assert!(error.to_string().contains(args[0]), "{error}");
+            assert!(error.to_string().contains("usage: mqbroker"), "{error}");
         }
     }
 
     #[test]
     fn an_illegal_name_server_ends_with_minus_3_and_javas_text() {
         let error = run(&["-n", "a,b"]).expect_err("refused");
-        assert_eq!(error.exit_code(), -3);
+        assert_eq!(error.exit_code(), 253);
         assert_eq!(
             error.to_string(),
             "The Name Server Address[a,b] illegal, please set it as follows, \"127.0.0.1:9876;192.168.0.1:9876\""
@@ -204,7 +223,7 @@ mod tests {
     #[test]
     fn a_missing_file_ends_with_minus_1_and_its_name() {
         let error = run(&["-c", "/nowhere/broker.conf"]).expect_err("refused");
-        assert_eq!(error.exit_code(), -1);
+        assert_eq!(error.exit_code(), 255);
         assert!(error.to_string().contains("/nowhere/broker.conf"));
     }
 

@@ -1,0 +1,146 @@
+//! `mqbroker`: the broker as a program.
+//!
+//! | ends with | why                                                                                 |
+//! |-----------|-------------------------------------------------------------------------------------|
+//! | 0         | SIGTERM, SIGINT, `-h`, `-p`, `-m`                                                   |
+//! | 1         | a wrong option                                                                      |
+//! | 253       | Java's −3: `namesrvAddr` or a slave's id is refused, a table or the store is broken |
+//! | 255       | Java's −1: the file given with `-c`, a port, an address                             |
+//!
+//! Java's options, success line and exit codes. `ROCKETMQ_HOME` need not be set, where Java ends with −2. The log goes
+//! to stderr; `RUST_LOG` filters it. What Java prints on stdout is printed there, and nothing else.
+//!
+//! Java 4.7.0 `broker/BrokerStartup.java`, `srvutil/ServerUtil.java`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use broker::cli::{self, CliError, Command};
+use broker::config::{BrokerConfig, Environment, Notice};
+use broker::{Running, StartError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{Level, error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// Java's −1.
+const FAILED: u8 = 255;
+/// Java's −3.
+const REFUSED: u8 = 253;
+
+fn main() -> ExitCode {
+    match cli::read(std::env::args_os(), &Environment::of_this_process()) {
+        Ok(Command::Start(config, notices)) => {
+            log_to_stderr();
+            tell(&notices);
+            serve(*config)
+        }
+        Ok(Command::Print(text)) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            match &error {
+                CliError::Usage { sentence, usage } => {
+                    eprintln!("mqbroker: {sentence}");
+                    say(usage);
+                }
+                CliError::Load(error) => eprintln!("mqbroker: {error}"),
+                CliError::Refused(refused) => say(&format!("{refused}\n")),
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Prints, and lives on if nobody reads.
+fn say(text: &str) {
+    let mut stdout = std::io::stdout();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .compact()
+        .init();
+}
+
+fn tell(notices: &[Notice]) {
+    for notice in notices {
+        match notice.level() {
+            Level::ERROR => error!(%notice, "configuration"),
+            Level::WARN => warn!(%notice, "configuration"),
+            _ => info!(%notice, "configuration"),
+        }
+    }
+}
+
+fn serve(config: BrokerConfig) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("broker")
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(serve_until_told(config)),
+        Err(error) => {
+            eprintln!("mqbroker: cannot start threads: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn serve_until_told(config: BrokerConfig) -> ExitCode {
+    // Before the start, so that a signal during it is not lost: it stops the broker once it is up.
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    let (Ok(terminate), Ok(interrupt)) = signals else {
+        eprintln!("mqbroker: cannot wait for signals");
+        return ExitCode::from(FAILED);
+    };
+    let name_servers = config.namesrv_addr.clone();
+    let running = match broker::run(config).await {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("mqbroker: {error}");
+            return ExitCode::from(exit_code(&error));
+        }
+    };
+    say(&success_line(&running, name_servers.as_deref()));
+    told_to_stop(terminate, interrupt).await;
+    info!("stop");
+    running.stop().await;
+    ExitCode::SUCCESS
+}
+
+/// Java's `initialize` fails for what is on disk; anything else there is an exception.
+fn exit_code(error: &StartError) -> u8 {
+    match error {
+        StartError::Table(_) | StartError::Store(_) => REFUSED,
+        _ => FAILED,
+    }
+}
+
+fn success_line(running: &Running, name_servers: Option<&str>) -> String {
+    let (name, address) = (running.name(), running.address());
+    let mut line = format!("The broker[{name}, {address}] boot success. serializeType=JSON");
+    if let Some(name_servers) = name_servers {
+        line.push_str(" and name server is ");
+        line.push_str(name_servers);
+    }
+    line.push('\n');
+    line
+}
+
+async fn told_to_stop(mut terminate: Signal, mut interrupt: Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
