@@ -16,6 +16,8 @@ mod keys;
 mod load;
 mod notice;
 mod settle;
+#[cfg(test)]
+mod shipped;
 mod sockets;
 mod value;
 
