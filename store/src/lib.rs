@@ -5,20 +5,32 @@
 //! request, blocks where it says so, and runs on named threads of its own.
 
 mod api;
+mod checkpoint;
+mod commit_log;
 mod config;
 mod consume_queue;
+mod dispatch;
 mod error;
+mod flush;
+mod index;
 mod java_hash;
+mod lock;
+mod mapped;
 mod offset;
 mod paths;
+mod read;
 mod record;
+mod recover;
 mod service;
+mod store;
 
 pub use api::{
     Appended, Arrival, Arrivals, Everything, QueryResult, QueueRead, ReadStatus, Select,
 };
 pub use config::{BrokerRole, FlushDiskType, StoreConfig};
 pub use error::{AppendError, FlushError, Illegal, StoreError, Unavailable};
+pub use flush::Durable;
 pub use java_hash::{java_hash, tags_code};
 pub use offset::{LogOffset, QueueOffset};
 pub use record::{DecodeError, NewMessage, Record};
+pub use store::Store;

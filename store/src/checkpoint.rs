@@ -1,0 +1,197 @@
+//! Up to when everything is on disk.
+//!
+//! | bytes  | name                    | meaning                                                  |
+//! |--------|-------------------------|----------------------------------------------------------|
+//! | 0..8   | `log_timestamp_ms`      | messages stored before are on disk in the log            |
+//! | 8..16  | `queue_timestamp_ms`    | … and in the queues                                      |
+//! | 16..24 | `index_timestamp_ms`    | … and in full index files                                |
+//! | 24..32 | mark                    | ours; Java leaves the rest of the 4096 bytes alone       |
+//! | 32..40 | `settled`               | records below this log offset are on disk everywhere     |
+//! | 40..64 | copy of 0..24           | differs if Java has written since: then `settled` is not used |
+//! | 64..68 | CRC-32 of 24..64        |                                                          |
+//!
+//! Big-endian. The rule that is easy to break: a value is written only after what it claims was
+//! synced. `settled` is there because times can be wrong: a clock set back lets them claim too much.
+//! Java 4.7.0 `store/StoreCheckpoint.java`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::StoreError;
+use crate::mapped::words::Words;
+
+const FILE_BYTES: u64 = 4096;
+const MARK: u64 = 0x524D_512D_5253_0001;
+/// Java goes back this much further, for messages stored within one flush.
+const SLACK_MS: i64 = 3000;
+
+/// What the file says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) log_timestamp_ms: i64,
+    pub(crate) queue_timestamp_ms: i64,
+    pub(crate) index_timestamp_ms: i64,
+    /// `None` when Java wrote last.
+    pub(crate) log_offset: Option<u64>,
+}
+
+impl Settled {
+    /// The time from before which recovery need not look, by Java's rule.
+    pub(crate) fn safe_timestamp_ms(&self, with_index: bool) -> i64 {
+        let safe = self
+            .log_timestamp_ms
+            .min(self.queue_timestamp_ms)
+            .saturating_sub(SLACK_MS)
+            .max(0);
+        if with_index {
+            safe.min(self.index_timestamp_ms)
+        } else {
+            safe
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Checkpoint {
+    words: Words,
+}
+
+impl Checkpoint {
+    /// Opens the file, or makes it.
+    pub(crate) fn open(path: &Path) -> Result<Checkpoint, StoreError> {
+        let as_java_makes_it = fs::metadata(path).is_ok_and(|meta| meta.len() == FILE_BYTES);
+        let open = |path: PathBuf| {
+            if as_java_makes_it {
+                let words = Words::open(path)?;
+                return words.take_room().map(|()| words);
+            }
+            crate::mapped::disk::remove(&path)?;
+            Words::create(path, FILE_BYTES)
+        };
+        open(path.to_owned())
+            .map(|words| Checkpoint { words })
+            .map_err(StoreError::io("open", path))
+    }
+
+    /// What it says now.
+    pub(crate) fn read(&self) -> Settled {
+        let [log, queue, index] = [0, 8, 16].map(|at| self.words.u64(at) as i64);
+        let ours = self.words.u64(24) == MARK
+            && self.words.u32(64) == self.crc()
+            && (0..24)
+                .step_by(8)
+                .all(|at| self.words.u64(at) == self.words.u64(at + 40));
+        Settled {
+            log_timestamp_ms: log,
+            queue_timestamp_ms: queue,
+            index_timestamp_ms: index,
+            log_offset: ours.then(|| self.words.u64(32)),
+        }
+    }
+
+    /// Writes it, to disk too. Blocks.
+    pub(crate) fn write(&self, settled: &Settled) -> std::io::Result<()> {
+        let times = [
+            settled.log_timestamp_ms,
+            settled.queue_timestamp_ms,
+            settled.index_timestamp_ms,
+        ];
+        for (at, time) in (0..).step_by(8).zip(times) {
+            self.words.put_u64(at, time as u64);
+            self.words.put_u64(at + 40, time as u64);
+        }
+        self.words.put_u64(
+            24,
+            if settled.log_offset.is_some() {
+                MARK
+            } else {
+                0
+            },
+        );
+        self.words.put_u64(32, settled.log_offset.unwrap_or(0));
+        self.words.put_u32(64, self.crc());
+        self.words.sync()
+    }
+
+    fn crc(&self) -> u32 {
+        let mut crc = crc32fast::Hasher::new();
+        (24..64)
+            .step_by(4)
+            .for_each(|at| crc.update(&self.words.u32(at).to_be_bytes()));
+        crc.finalize()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLED: Settled = Settled {
+        log_timestamp_ms: 10_000,
+        queue_timestamp_ms: 9_000,
+        index_timestamp_ms: 5_000,
+        log_offset: Some(77),
+    };
+
+    #[test]
+    fn what_is_written_is_read_and_java_finds_its_three_times() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("checkpoint");
+        assert_eq!(
+            Checkpoint::open(&path).expect("made").read(),
+            Settled::default()
+        );
+        Checkpoint::open(&path)
+            .expect("opened")
+            .write(&SETTLED)
+            .expect("written");
+        assert_eq!(Checkpoint::open(&path).expect("opened").read(), SETTLED);
+        let bytes = fs::read(&path).expect("read");
+        assert_eq!(bytes.len(), 4096);
+        assert_eq!(
+            bytes[..24],
+            [10_000u64, 9_000, 5_000].map(u64::to_be_bytes).concat()
+        );
+    }
+
+    #[test]
+    fn after_java_wrote_its_times_count_and_our_offset_does_not() {
+        let dir = tempfile::tempdir().expect("folder");
+        let checkpoint = Checkpoint::open(&dir.path().join("checkpoint")).expect("made");
+        checkpoint.write(&SETTLED).expect("written");
+        checkpoint.words.put_u64(0, 20_000);
+        assert_eq!(
+            checkpoint.read(),
+            Settled {
+                log_timestamp_ms: 20_000,
+                log_offset: None,
+                ..SETTLED
+            }
+        );
+        checkpoint.write(&SETTLED).expect("written");
+        checkpoint.words.put_u64(32, 78);
+        assert_eq!(
+            checkpoint.read().log_offset,
+            None,
+            "a torn write was believed"
+        );
+    }
+
+    #[test]
+    fn the_safe_time_is_the_earlier_less_three_seconds() {
+        assert_eq!(SETTLED.safe_timestamp_ms(false), 6_000);
+        assert_eq!(SETTLED.safe_timestamp_ms(true), 5_000);
+        assert_eq!(Settled::default().safe_timestamp_ms(false), 0);
+    }
+
+    #[test]
+    fn a_file_of_a_wrong_length_is_made_anew() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("checkpoint");
+        fs::write(&path, "short").expect("written");
+        assert_eq!(
+            Checkpoint::open(&path).expect("made anew").read(),
+            Settled::default()
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! Appending: encoded outside the lock, stamped and copied under it.
+//!
+//! A batch is one append of several records: successive queue entries, one store time, and never
+//! divided between two files. Java 4.7.0 `store/CommitLog.java`: `putMessage`, `putMessages`.
+
+use std::cell::RefCell;
+use std::mem;
+use std::sync::atomic::Ordering;
+
+use super::{CommitLog, Tail, now_ms};
+use crate::api::Appended;
+use crate::consume_queue::queue::Queue;
+use crate::error::{AppendError, Illegal};
+use crate::offset::{LogOffset, QueueOffset};
+use crate::record::NewMessage;
+use crate::record::encode::{Stamp, encode, stamp};
+use crate::record::layout::{TRANSACTION_MASK, has_queue_entry};
+
+/// A thread's buffer goes back to the allocator when one append made it larger than this.
+const KEPT_BUFFER_BYTES: usize = 256 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Where an append was put.
+struct Place {
+    log_offset: u64,
+    queue_offset: i64,
+    store_timestamp_ms: i64,
+}
+
+impl CommitLog {
+    /// Appends one message to `queue`, which must be the one it names.
+    pub(crate) fn append(
+        &self,
+        message: &NewMessage<'_>,
+        queue: &Queue,
+    ) -> Result<Appended, AppendError> {
+        let record_bytes = message.record_bytes(self.record_limit_bytes)?;
+        let parts = [(record_bytes, message.stored_sys_flag())];
+        let place = with_buffer(|buffer| {
+            encode(message, record_bytes, buffer);
+            self.put(buffer, &parts, queue)
+        })?;
+        Ok(appended(&place, 0, record_bytes, 0))
+    }
+
+    /// Appends several messages to one queue: all of them or none.
+    pub(crate) fn append_batch(
+        &self,
+        messages: &[NewMessage<'_>],
+        queue: &Queue,
+    ) -> Result<Vec<Appended>, AppendError> {
+        let (mut parts, mut total) = (Vec::with_capacity(messages.len()), 0);
+        for message in messages {
+            if message.sys_flag & TRANSACTION_MASK != 0 {
+                return Err(AppendError::MessageIllegal(Illegal::Batch));
+            }
+            let record_bytes = message.record_bytes(self.record_limit_bytes)?;
+            total += record_bytes as u64;
+            parts.push((record_bytes, message.stored_sys_flag()));
+        }
+        if total > self.record_limit_bytes {
+            let limit_bytes = self.record_limit_bytes;
+            return Err(AppendError::MessageIllegal(Illegal::Size {
+                bytes: total,
+                limit_bytes,
+            }));
+        }
+        let place = with_buffer(|buffer| {
+            for (message, (record_bytes, _)) in messages.iter().zip(&parts) {
+                encode(message, *record_bytes, buffer);
+            }
+            self.put(buffer, &parts, queue)
+        })?;
+        let mut at = 0;
+        let each = parts.iter().enumerate().map(|(n, (record_bytes, _))| {
+            let one = appended(&place, n as i64, *record_bytes, at);
+            at += *record_bytes as u64;
+            one
+        });
+        Ok(each.collect())
+    }
+
+    fn put(
+        &self,
+        records: &mut [u8],
+        parts: &[(usize, i32)],
+        queue: &Queue,
+    ) -> Result<Place, AppendError> {
+        let mut tail = self
+            .tail
+            .try_lock_for(self.busy_timeout)
+            .ok_or(AppendError::OsPageCacheBusy)?;
+        if let Some(why) = tail.refused {
+            return Err(AppendError::ServiceNotAvailable(why));
+        }
+        let now = now_ms();
+        self.held_since_ms.store(now, Ordering::Relaxed);
+        let place = self.put_at(now, records, parts, queue, &mut tail);
+        self.held_since_ms.store(0, Ordering::Relaxed);
+        place
+    }
+
+    fn put_at(
+        &self,
+        now: i64,
+        records: &mut [u8],
+        parts: &[(usize, i32)],
+        queue: &Queue,
+        tail: &mut Tail,
+    ) -> Result<Place, AppendError> {
+        let file = self.make_room(tail, records.len() as u64)?;
+        let place = Place {
+            log_offset: file.published(),
+            queue_offset: queue.next(),
+            store_timestamp_ms: now,
+        };
+        let (mut log_offset, mut next, mut rest) =
+            (place.log_offset, place.queue_offset, &mut *records);
+        for (record_bytes, sys_flag) in parts {
+            let Some((record, behind)) = mem::take(&mut rest).split_at_mut_checked(*record_bytes)
+            else {
+                break;
+            };
+            let queue_offset = if has_queue_entry(*sys_flag) { next } else { 0 };
+            stamp(
+                record,
+                *sys_flag,
+                Stamp {
+                    queue_offset,
+                    log_offset,
+                    store_timestamp_ms: now,
+                },
+            );
+            next += i64::from(has_queue_entry(*sys_flag));
+            log_offset += *record_bytes as u64;
+            rest = behind;
+        }
+        file.append(records)
+            .map_err(|_| AppendError::CreateMappedFileFailed)?;
+        let place = if next == place.queue_offset {
+            Place {
+                queue_offset: 0,
+                ..place
+            }
+        } else {
+            place
+        };
+        queue.set_next(next);
+        self.last_store_timestamp_ms.store(now, Ordering::Release);
+        self.end.store(log_offset, Ordering::Release);
+        Ok(place)
+    }
+}
+
+fn appended(place: &Place, n: i64, record_bytes: usize, at: u64) -> Appended {
+    Appended {
+        log_offset: LogOffset(place.log_offset + at),
+        record_bytes: record_bytes as u32,
+        queue_offset: QueueOffset(place.queue_offset + n),
+        store_timestamp_ms: place.store_timestamp_ms,
+    }
+}
+
+fn with_buffer<T>(encode_and_put: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.clear();
+        let out = encode_and_put(buffer);
+        if buffer.capacity() > KEPT_BUFFER_BYTES {
+            *buffer = Vec::new();
+        }
+        out
+    })
+}

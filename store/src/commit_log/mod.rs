@@ -1,0 +1,140 @@
+//! The commit log: every message of every topic, one after the other.
+//!
+//! ```text
+//!   encode outside ──► lock ─ stamp ─ copy ─ publish ──► end
+//!                             │ no room
+//!                             └─ filler, next file (roll)
+//! ```
+//!
+//! `end` is where the log ends for readers; what lies below it never changes. The rule that is easy
+//! to break: under the lock there is one clock read, one copy, and nothing else that takes time.
+//! Java 4.7.0 `store/CommitLog.java`.
+
+mod append;
+mod read;
+pub(crate) mod recover;
+mod roll;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+
+use crate::config::{BrokerRole, StoreConfig};
+use crate::error::{StoreError, Unavailable};
+use crate::mapped::allocate::Allocator;
+use crate::mapped::file::MappedFile;
+use crate::mapped::queue::FileQueue;
+use crate::record::layout::BLANK_BYTES;
+
+/// See the module.
+pub(crate) struct CommitLog {
+    files: FileQueue,
+    allocator: Arc<Allocator>,
+    tail: Mutex<Tail>,
+    end: AtomicU64,
+    /// When the present holder of the lock got it, 0 while nobody holds it. Milliseconds since 1970.
+    held_since_ms: AtomicI64,
+    /// Store time of the last record below `end`, or of a later one.
+    last_store_timestamp_ms: AtomicI64,
+    record_limit_bytes: u64,
+    busy_timeout: Duration,
+}
+
+/// What only the holder of the lock may touch.
+#[derive(Default)]
+struct Tail {
+    file: Option<Arc<MappedFile>>,
+    refused: Option<Unavailable>,
+}
+
+impl CommitLog {
+    /// Opens the files; where the log ends, `recover` finds out.
+    pub(crate) fn open(config: &StoreConfig) -> Result<CommitLog, StoreError> {
+        let (dir, file_bytes) = (
+            &config.commit_log_dir,
+            u64::from(config.commit_log_file_bytes),
+        );
+        if file_bytes <= BLANK_BYTES {
+            return Err(StoreError::Config {
+                key: "mappedFileSizeCommitLog",
+                reason: "must be more than 8 bytes",
+            });
+        }
+        let refused = (config.broker_role == BrokerRole::Slave).then_some(Unavailable::Slave);
+        Ok(CommitLog {
+            files: FileQueue::open(dir.clone(), file_bytes, "mappedFileSizeCommitLog")?,
+            allocator: Arc::new(Allocator::new(dir.clone(), file_bytes)),
+            tail: Mutex::new(Tail {
+                file: None,
+                refused,
+            }),
+            end: AtomicU64::new(0),
+            held_since_ms: AtomicI64::new(0),
+            last_store_timestamp_ms: AtomicI64::new(0),
+            record_limit_bytes: u64::from(config.max_message_bytes).min(file_bytes - BLANK_BYTES),
+            busy_timeout: config.page_cache_busy_timeout,
+        })
+    }
+
+    pub(crate) fn allocator(&self) -> &Arc<Allocator> {
+        &self.allocator
+    }
+
+    /// First byte that the log still has; its end while it has none.
+    pub(crate) fn min_offset(&self) -> u64 {
+        self.files.first().map_or(0, |file| file.base())
+    }
+
+    /// Behind the last byte appended.
+    pub(crate) fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// A time that no record below `end`, read after this call, is later than.
+    pub(crate) fn last_store_timestamp_ms(&self) -> i64 {
+        self.last_store_timestamp_ms.load(Ordering::Acquire)
+    }
+
+    /// How long the present append has held the log. Milliseconds, 0 without one.
+    pub(crate) fn held_ms(&self) -> u64 {
+        match self.held_since_ms.load(Ordering::Relaxed) {
+            0 => 0,
+            since => now_ms().saturating_sub(since).max(0).unsigned_abs(),
+        }
+    }
+
+    /// Takes no more appends. The first reason stands, unless it was one that passes.
+    pub(crate) fn refuse(&self, why: Unavailable) {
+        let mut tail = self.tail.lock();
+        if matches!(tail.refused, None | Some(Unavailable::QueuesStuck)) {
+            tail.refused = Some(why);
+        }
+    }
+
+    /// Takes appends again if they were refused because queue entries could not be written.
+    pub(crate) fn resume(&self) {
+        let mut tail = self.tail.lock();
+        if tail.refused == Some(Unavailable::QueuesStuck) {
+            tail.refused = None;
+        }
+    }
+
+    /// Why appends are refused now.
+    pub(crate) fn refused(&self) -> Option<Unavailable> {
+        self.tail.lock().refused
+    }
+
+    /// Writes `[from, to)` to disk. Blocks.
+    pub(crate) fn sync(&self, from: u64, to: u64) -> std::io::Result<()> {
+        self.files.sync(from, to)
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
+}

@@ -1,0 +1,205 @@
+//! Every queue by topic and number.
+//!
+//! A lookup costs one hash of the topic and a short search among its queues, with no text built and
+//! nothing allocated. A queue is made on first use and has nothing on disk until its first entry.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::queue::Queue;
+use crate::error::StoreError;
+use crate::mapped::queue::FileQueue;
+use crate::paths;
+
+type Topics = HashMap<Box<str>, Arc<Topic>>;
+
+/// The queues of one topic, by number.
+#[derive(Default)]
+struct Topic {
+    queues: RwLock<Vec<Arc<Queue>>>,
+}
+
+impl Topic {
+    fn get(&self, id: u32) -> Option<Arc<Queue>> {
+        let queues = self.queues.read();
+        let at = queues.binary_search_by_key(&id, |queue| queue.id).ok()?;
+        queues.get(at).cloned()
+    }
+}
+
+/// See the module.
+pub(crate) struct QueueTable {
+    dir: PathBuf,
+    file_bytes: u64,
+    topics: RwLock<Topics>,
+}
+
+impl QueueTable {
+    /// Opens every queue under `dir`, and finds its end. Names that cannot be a topic or a number
+    /// are left alone.
+    ///
+    /// # Errors
+    /// When a file has another size than configured, or cannot be read.
+    pub(crate) fn open(
+        dir: PathBuf,
+        file_bytes: u64,
+        wipe: bool,
+    ) -> Result<QueueTable, StoreError> {
+        let mut topics = Topics::new();
+        for (topic, path) in subdirectories(&dir)? {
+            let queues = open_topic(&path, file_bytes, wipe)?;
+            if paths::is_topic(&topic) && !queues.is_empty() {
+                topics.insert(
+                    topic.into(),
+                    Arc::new(Topic {
+                        queues: RwLock::new(queues),
+                    }),
+                );
+            }
+        }
+        Ok(QueueTable {
+            dir,
+            file_bytes,
+            topics: RwLock::new(topics),
+        })
+    }
+
+    /// The queue, if it has been used.
+    pub(crate) fn get(&self, topic: &str, id: u32) -> Option<Arc<Queue>> {
+        self.topics.read().get(topic)?.get(id)
+    }
+
+    /// The queue, made if need be. `topic` must be one by `paths::is_topic`.
+    pub(crate) fn get_or_make(&self, topic: &str, id: u32) -> Arc<Queue> {
+        if let Some(queue) = self.get(topic, id) {
+            return queue;
+        }
+        let topic_queues = {
+            let mut topics = self.topics.write();
+            Arc::clone(topics.entry(topic.into()).or_default())
+        };
+        let mut queues = topic_queues.queues.write();
+        match queues.binary_search_by_key(&id, |queue| queue.id) {
+            Ok(at) => queues.get(at).map(Arc::clone),
+            Err(at) => {
+                let dir = self.dir.join(topic).join(id.to_string());
+                queues.insert(at, Arc::new(Queue::empty(dir, id, self.file_bytes)));
+                queues.get(at).map(Arc::clone)
+            }
+        }
+        .unwrap_or_else(|| unreachable!("found or inserted just above"))
+    }
+
+    /// Topics that have been used, in no order.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        self.topics
+            .read()
+            .keys()
+            .map(|topic| topic.to_string())
+            .collect()
+    }
+
+    /// Queues of a topic that have been used, in order.
+    pub(crate) fn queue_ids(&self, topic: &str) -> Vec<u32> {
+        let topics = self.topics.read();
+        topics.get(topic).map_or_else(Vec::new, |topic| {
+            topic.queues.read().iter().map(|queue| queue.id).collect()
+        })
+    }
+
+    /// Every queue.
+    pub(crate) fn all(&self) -> Vec<Arc<Queue>> {
+        let topics = self.topics.read();
+        topics
+            .values()
+            .flat_map(|topic| topic.queues.read().clone())
+            .collect()
+    }
+
+    /// Every queue, to be changed by recovery.
+    pub(crate) fn for_each_mut(
+        &mut self,
+        mut each: impl FnMut(&mut Queue) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let shared = || StoreError::io("recover", &self.dir)(io::ErrorKind::ResourceBusy.into());
+        for topic in self.topics.get_mut().values_mut() {
+            let topic = Arc::get_mut(topic).ok_or_else(shared)?;
+            for queue in topic.queues.get_mut() {
+                each(Arc::get_mut(queue).ok_or_else(shared)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes every queue: the log is gone.
+    pub(crate) fn destroy(&mut self) -> Result<(), StoreError> {
+        self.for_each_mut(|queue| queue.files.destroy())?;
+        self.topics.get_mut().clear();
+        Ok(())
+    }
+}
+
+fn open_topic(dir: &Path, file_bytes: u64, wipe: bool) -> Result<Vec<Arc<Queue>>, StoreError> {
+    let mut queues = Vec::new();
+    for (name, path) in subdirectories(dir)? {
+        let Ok(id) = name.parse::<u32>() else {
+            continue;
+        };
+        let files = FileQueue::open(path, file_bytes, "mappedFileSizeConsumeQueue")?;
+        let mut queue = Queue::over(id, files);
+        queue.recover(wipe)?;
+        queues.push(Arc::new(queue));
+    }
+    queues.sort_by_key(|queue| queue.id);
+    Ok(queues)
+}
+
+/// Names and paths of the directories in `dir`; none when it is missing.
+fn subdirectories(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io("list", dir))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("list", dir))?;
+        if let (Ok(name), true) = (entry.file_name().into_string(), entry.path().is_dir()) {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consume_queue::unit::Entry;
+
+    #[test]
+    fn queues_are_found_again_after_a_start() {
+        let dir = tempfile::tempdir().expect("folder");
+        let table = QueueTable::open(dir.path().to_owned(), 100, false).expect("opened");
+        for (topic, id) in [("A", 7), ("A", 0), ("%RETRY%g", 0)] {
+            let entry = Entry {
+                log_offset: 0,
+                record_bytes: 1,
+                tags_code: 0,
+            };
+            table.get_or_make(topic, id).put(entry, 0).expect("put");
+        }
+        table.get_or_make("unused", 1);
+        fs::create_dir_all(dir.path().join("A/notes")).expect("made");
+        let table = QueueTable::open(dir.path().to_owned(), 100, false).expect("opened");
+        let mut topics = table.topics();
+        topics.sort();
+        assert_eq!(topics, ["%RETRY%g", "A"]);
+        assert_eq!(table.queue_ids("A"), [0, 7]);
+        assert_eq!(table.get("A", 7).expect("there").max_offset().0, 1);
+        assert!(table.get("A", 1).is_none());
+    }
+}

@@ -1,0 +1,205 @@
+//! From log records to queue entries, index entries and news for readers, in log order.
+//!
+//! ```text
+//!   log ─► put: queue entry ─► index entries ─► `dispatched` ─► Arrivals
+//! ```
+//!
+//! One thread, and the same [`put`] in recovery. Under SYNC_FLUSH it goes only as far as the log is
+//! on disk: what consumers see survives. The rule that is easy to break: an arrival is told after
+//! the entry is readable. Java 4.7.0 `store/DefaultMessageStore.java`: `ReputMessageService`,
+//! `doDispatch`; there it looks every millisecond, here it is woken.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::api::{Arrival, Arrivals};
+use crate::commit_log::CommitLog;
+use crate::consume_queue::queue::Put;
+use crate::consume_queue::table::QueueTable;
+use crate::consume_queue::unit::Entry;
+use crate::error::{StoreError, Unavailable};
+use crate::flush::LogFlush;
+use crate::index::IndexService;
+use crate::java_hash::tags_code;
+use crate::offset::QueueOffset;
+use crate::paths;
+use crate::record::Record;
+use crate::record::decode::{Frame, frame};
+use crate::record::layout::has_queue_entry;
+use crate::service::Bell;
+
+/// Pause before an entry that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How far the log is dispatched.
+pub(crate) struct Progress {
+    dispatched: AtomicU64,
+    timestamp_ms: AtomicI64,
+    pub(crate) bell: Bell,
+}
+
+impl Progress {
+    pub(crate) fn at(dispatched: u64, timestamp_ms: i64) -> Progress {
+        let (dispatched, timestamp_ms) = (AtomicU64::new(dispatched), AtomicI64::new(timestamp_ms));
+        Progress {
+            dispatched,
+            timestamp_ms,
+            bell: Bell::default(),
+        }
+    }
+
+    /// Behind the last record dispatched.
+    pub(crate) fn dispatched(&self) -> u64 {
+        self.dispatched.load(Ordering::Acquire)
+    }
+
+    /// That, and the store time of some record below it that is not before any later one's.
+    pub(crate) fn snapshot(&self) -> (u64, i64) {
+        let timestamp_ms = self.timestamp_ms.load(Ordering::Acquire);
+        (self.dispatched(), timestamp_ms)
+    }
+
+    fn advance(&self, to: u64, timestamp_ms: Option<i64>) {
+        self.dispatched.store(to, Ordering::Release);
+        if let Some(timestamp_ms) = timestamp_ms {
+            self.timestamp_ms.store(timestamp_ms, Ordering::Release);
+        }
+    }
+}
+
+/// Writes the entries of one record; `Some` if it became readable by that. A record whose entries
+/// are there already changes nothing.
+///
+/// # Errors
+/// When a file cannot be made. The same record may be put again.
+pub(crate) fn put<'a>(
+    record: &Record<'a>,
+    queues: &QueueTable,
+    index: Option<&IndexService>,
+) -> Result<Option<(Cow<'a, str>, i64)>, StoreError> {
+    let mut added = None;
+    if has_queue_entry(record.sys_flag) {
+        let topic = String::from_utf8_lossy(record.topic);
+        if paths::is_topic(&topic) {
+            let tags_code = record.property(b"TAGS").map_or(0, tags_code);
+            let entry = Entry {
+                log_offset: record.log_offset,
+                record_bytes: record.record_bytes as i32,
+                tags_code,
+            };
+            let queue = queues.get_or_make(&topic, record.queue_id);
+            if queue.put(entry, record.queue_offset)? == Put::Added {
+                added = Some((topic, tags_code));
+            }
+        } else {
+            tracing::error!(
+                log_offset = record.log_offset,
+                "leave out a record whose topic cannot be a folder"
+            );
+        }
+    }
+    if let Some(index) = index {
+        index.put(record)?;
+    }
+    Ok(added)
+}
+
+/// The dispatcher's thread.
+pub(crate) struct Dispatcher {
+    pub(crate) log: Arc<CommitLog>,
+    pub(crate) flush: Arc<LogFlush>,
+    pub(crate) queues: Arc<QueueTable>,
+    pub(crate) index: Option<Arc<IndexService>>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) arrivals: Arc<dyn Arrivals>,
+    /// SYNC_FLUSH: only what is on disk.
+    pub(crate) only_flushed: bool,
+}
+
+impl Dispatcher {
+    fn readable(&self) -> u64 {
+        if self.only_flushed {
+            self.flush.flushed()
+        } else {
+            self.log.end()
+        }
+    }
+
+    /// The body of the thread "dispatch". When told to stop it first comes to the end.
+    pub(crate) fn run(&self) {
+        let bell = &self.progress.bell;
+        loop {
+            let stop = bell.is_stopped();
+            while self.progress.dispatched() < self.readable() {
+                if !self.dispatch_run(self.readable()) {
+                    return;
+                }
+            }
+            if stop {
+                return;
+            }
+            bell.wait(None, || self.readable() > self.progress.dispatched());
+        }
+    }
+
+    /// Dispatches what lies in one file; false when it gave up because it was told to stop.
+    fn dispatch_run(&self, upto: u64) -> bool {
+        let mut at = self.progress.dispatched();
+        let run = self.log.run_from(at, upto).unwrap_or_default();
+        let mut rest = &run[..];
+        while !rest.is_empty() {
+            match frame(rest) {
+                Ok(Frame::Message(record)) => {
+                    if !self.dispatch(&record) {
+                        return false;
+                    }
+                    at += u64::from(record.record_bytes);
+                    rest = rest.get(record.record_bytes as usize..).unwrap_or_default();
+                }
+                Ok(Frame::Blank) => {
+                    at = self.log.next_file(at);
+                    self.progress.advance(at, None);
+                    return true;
+                }
+                Err(error) => panic!("the log at {at} is not what was appended: {error}"),
+            }
+        }
+        assert!(
+            !run.is_empty(),
+            "the log ends at {upto} but has nothing at {at}"
+        );
+        true
+    }
+
+    fn dispatch(&self, record: &Record<'_>) -> bool {
+        let added = loop {
+            match put(record, &self.queues, self.index.as_deref()) {
+                Ok(added) => break added,
+                Err(error) => {
+                    tracing::error!(%error, "write queue and index entries; no messages are taken until it works");
+                    self.log.refuse(Unavailable::QueuesStuck);
+                    self.progress.bell.wait(Some(RETRY), || false);
+                    if self.progress.bell.is_stopped() {
+                        return false;
+                    }
+                    self.log.resume();
+                }
+            }
+        };
+        let end = record.log_offset.unsigned_abs() + u64::from(record.record_bytes);
+        self.progress.advance(end, Some(record.store_timestamp_ms));
+        if let Some((topic, tags_code)) = added {
+            self.arrivals.arrived(&Arrival {
+                topic: &topic,
+                queue_id: record.queue_id,
+                queue_offset: QueueOffset(record.queue_offset),
+                tags_code,
+                store_timestamp_ms: record.store_timestamp_ms,
+                properties: record.properties,
+            });
+        }
+        true
+    }
+}

@@ -1,0 +1,323 @@
+//! One index file: slots by hash, and entries chained from the newest to the oldest.
+//!
+//! ```text
+//!   header 40 │ slot × 4: number of its newest entry, 0 for none │ entry × 20 …
+//! ```
+//!
+//! | bytes  | entry field    | meaning                                             |
+//! |--------|----------------|-----------------------------------------------------|
+//! | 0..4   | `hash`         | of `topic#key`, made positive                       |
+//! | 4..12  | `log_offset`   | where the message lies                              |
+//! | 12..16 | `seconds`      | store time, from the file's first message           |
+//! | 16..20 | `previous`     | the entry before it in its slot, 0 for none         |
+//!
+//! Big-endian; entry 0 is never used. The rule that is easy to break: an entry is written before
+//! its slot points to it, so a reader never follows a slot into nothing; and a chain only ever leads
+//! to lower numbers, so that no damage makes it endless.
+//! Java 4.7.0 `store/index/IndexFile.java`.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::header::{HEADER_BYTES, Header};
+use crate::java_hash;
+use crate::mapped::words::Words;
+
+const SLOT_BYTES: usize = 4;
+const ENTRY_BYTES: usize = 20;
+
+/// Sizes of an index file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) slots: u32,
+    /// The unused entry 0 counted in.
+    pub(super) entries: u32,
+}
+
+impl Shape {
+    /// Bytes of a file.
+    pub(super) fn bytes(self) -> u64 {
+        HEADER_BYTES as u64
+            + u64::from(self.slots) * SLOT_BYTES as u64
+            + u64::from(self.entries) * ENTRY_BYTES as u64
+    }
+
+    fn slot_at(self, hash: u32) -> usize {
+        HEADER_BYTES + (hash % self.slots) as usize * SLOT_BYTES
+    }
+
+    fn entry_at(self, entry: u32) -> usize {
+        HEADER_BYTES + self.slots as usize * SLOT_BYTES + entry as usize * ENTRY_BYTES
+    }
+}
+
+/// The hash a key has in the index. Java 4.7.0 `IndexFile.indexKeyHashMethod`.
+pub(super) fn key_hash(topic: &[u8], key: &[u8]) -> u32 {
+    let joined = java_hash::extend(java_hash::extend(java_hash::java_hash(topic), b"#"), key);
+    joined.checked_abs().unwrap_or(0).unsigned_abs()
+}
+
+/// See the module.
+pub(super) struct IndexFile {
+    words: Words,
+    shape: Shape,
+}
+
+impl IndexFile {
+    /// Makes an empty file, which takes its whole room at once. Its head is that of the file before
+    /// it until the first message comes.
+    pub(super) fn create(
+        path: PathBuf,
+        shape: Shape,
+        previous: Option<&IndexFile>,
+    ) -> io::Result<IndexFile> {
+        let file = IndexFile {
+            words: Words::create(path, shape.bytes())?,
+            shape,
+        };
+        file.header().set_next_entry(1);
+        if let Some(before) = previous {
+            let (log_offset, timestamp_ms) = (before.end_log_offset(), before.end_timestamp_ms());
+            file.header().set_begin(log_offset, timestamp_ms);
+            file.header().set_end(log_offset, timestamp_ms);
+        }
+        Ok(file)
+    }
+
+    /// Opens a file of this shape.
+    pub(super) fn open(path: PathBuf, shape: Shape) -> io::Result<IndexFile> {
+        Words::open(path).map(|words| IndexFile { words, shape })
+    }
+
+    fn header(&self) -> Header<'_> {
+        Header(&self.words)
+    }
+
+    pub(super) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    pub(super) fn begin_timestamp_ms(&self) -> i64 {
+        self.header().begin_timestamp_ms()
+    }
+
+    pub(super) fn end_timestamp_ms(&self) -> i64 {
+        self.header().end_timestamp_ms()
+    }
+
+    pub(super) fn begin_log_offset(&self) -> u64 {
+        self.header().begin_log_offset()
+    }
+
+    pub(super) fn end_log_offset(&self) -> u64 {
+        self.header().end_log_offset()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.header().next_entry() >= self.shape.entries
+    }
+
+    /// Adds a message under one key's hash; false when the file is full.
+    pub(super) fn put(&self, hash: u32, log_offset: u64, store_timestamp_ms: i64) -> bool {
+        let header = self.header();
+        let number = header.next_entry();
+        if number >= self.shape.entries {
+            return false;
+        }
+        if number == 1 {
+            header.set_begin(log_offset, store_timestamp_ms);
+        }
+        let seconds = (store_timestamp_ms - header.begin_timestamp_ms()) / 1000;
+        let slot_at = self.shape.slot_at(hash);
+        let newest = self.words.u32(slot_at);
+        let at = self.shape.entry_at(number);
+        self.words.put_u32(at, hash);
+        self.words.put_u64(at + 4, log_offset);
+        self.words
+            .put_u32(at + 12, seconds.clamp(0, i64::from(i32::MAX)) as u32);
+        self.words
+            .put_u32(at + 16, if newest < number { newest } else { 0 });
+        // Before the slot: recovery must see that a message past its start may be in here.
+        header.set_end(log_offset, store_timestamp_ms);
+        self.words.put_u32(slot_at, number);
+        header.count_put();
+        true
+    }
+
+    /// Whether messages of `[begin_ms, end_ms]` can be in here.
+    pub(super) fn overlaps(&self, begin_ms: i64, end_ms: i64) -> bool {
+        begin_ms <= self.end_timestamp_ms() && end_ms >= self.begin_timestamp_ms()
+    }
+
+    /// Adds to `found` where messages of this hash and time lie, newest first, up to `most` in all.
+    pub(super) fn collect(
+        &self,
+        hash: u32,
+        begin_ms: i64,
+        end_ms: i64,
+        most: usize,
+        found: &mut Vec<u64>,
+    ) {
+        let first_ms = self.begin_timestamp_ms();
+        // The slot may already point to an entry that is whole but not counted yet.
+        let mut limit = self
+            .header()
+            .next_entry()
+            .saturating_add(1)
+            .min(self.shape.entries);
+        let mut number = self.words.u32(self.shape.slot_at(hash));
+        while number > 0 && number < limit && found.len() < most {
+            let at = self.shape.entry_at(number);
+            let Ok(seconds) = i32::try_from(self.words.u32(at + 12)) else {
+                break;
+            };
+            let time_ms = first_ms.saturating_add(i64::from(seconds) * 1000);
+            if self.words.u32(at) == hash && (begin_ms..=end_ms).contains(&time_ms) {
+                found.push(self.words.u64(at + 4));
+            }
+            if time_ms < begin_ms {
+                break;
+            }
+            limit = number;
+            number = self.words.u32(at + 16);
+        }
+    }
+
+    /// Forgets the messages at `log_offset` and later, and everything behind the first entry that
+    /// cannot be one; then links the slots anew, since they may point anywhere. Reads the whole file.
+    pub(super) fn cut(&self, log_offset: u64) {
+        let header = self.header();
+        let known = header.next_entry().min(self.shape.entries);
+        for slot in 0..self.shape.slots {
+            let at = self.shape.slot_at(slot);
+            if self.words.u32(at) != 0 {
+                self.words.put_u32(at, 0);
+            }
+        }
+        let (mut last_offset, mut last_seconds, mut number) = (header.begin_log_offset(), 0, 1);
+        while number < known {
+            let at = self.shape.entry_at(number);
+            let (hash, offset, seconds) = (
+                self.words.u32(at),
+                self.words.u64(at + 4),
+                self.words.u32(at + 12),
+            );
+            if offset < last_offset || offset >= log_offset {
+                break;
+            }
+            let slot_at = self.shape.slot_at(hash);
+            self.words.put_u32(at + 16, self.words.u32(slot_at));
+            self.words.put_u32(slot_at, number);
+            (last_offset, last_seconds) = (offset, seconds);
+            number += 1;
+        }
+        header.set_next_entry(number);
+        // The exact time is not in the entry: the last millisecond of its second misses nothing.
+        header.set_end(
+            last_offset,
+            header
+                .begin_timestamp_ms()
+                .saturating_add(i64::from(last_seconds) * 1000 + 999),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape {
+        slots: 3,
+        entries: 10,
+    };
+
+    fn file() -> (tempfile::TempDir, IndexFile) {
+        let dir = tempfile::tempdir().expect("folder");
+        let file =
+            IndexFile::create(dir.path().join("20200101000000000"), SHAPE, None).expect("made");
+        (dir, file)
+    }
+
+    fn found(file: &IndexFile, hash: u32) -> Vec<u64> {
+        let mut found = Vec::new();
+        file.collect(hash, 0, i64::MAX, 100, &mut found);
+        found
+    }
+
+    #[test]
+    fn a_message_is_found_under_its_hash_only_though_slots_are_shared() {
+        let (_dir, file) = file();
+        for (hash, offset) in [(1, 100), (4, 200), (1, 300), (2, 300)] {
+            assert!(file.put(hash, offset, 5_000 + offset as i64));
+        }
+        assert_eq!(
+            (found(&file, 1), found(&file, 4), found(&file, 7)),
+            (vec![300, 100], vec![200], vec![])
+        );
+        assert_eq!((file.begin_log_offset(), file.end_log_offset()), (100, 300));
+        let mut one = Vec::new();
+        file.collect(1, 0, i64::MAX, 1, &mut one);
+        assert_eq!(one, [300]);
+    }
+
+    #[test]
+    fn a_full_file_refuses_the_next() {
+        let (_dir, file) = file();
+        for n in 0..9 {
+            assert!(file.put(n, u64::from(n), 0));
+        }
+        assert!(file.is_full());
+        assert!(!file.put(9, 9, 0));
+    }
+
+    #[test]
+    fn times_narrow_a_search() {
+        let (_dir, file) = file();
+        for n in 0..5 {
+            file.put(1, n, 10_000 + n as i64 * 1000);
+        }
+        let mut some = Vec::new();
+        file.collect(1, 11_000, 13_000, 100, &mut some);
+        assert_eq!(some, [3, 2, 1]);
+        assert!(
+            file.overlaps(0, 10_000) && file.overlaps(14_000, 20_000) && file.overlaps(0, 20_000)
+        );
+        assert!(!file.overlaps(0, 9_999) && !file.overlaps(14_001, 20_000));
+    }
+
+    #[test]
+    fn a_chain_that_was_damaged_into_a_circle_ends() {
+        let (_dir, file) = file();
+        file.put(1, 100, 0);
+        file.put(1, 200, 0);
+        file.words.put_u32(SHAPE.entry_at(1) + 16, 2);
+        assert_eq!(found(&file, 1), [200, 100]);
+    }
+
+    #[test]
+    fn after_a_cut_what_is_left_is_found_and_new_messages_too() {
+        let (_dir, file) = file();
+        for (hash, offset) in [(1, 100), (4, 200), (1, 300), (4, 400)] {
+            file.put(hash, offset, 5_000);
+        }
+        file.words.put_u32(SHAPE.slot_at(1), 77); // a slot that reached the disk before its entry
+        file.cut(300);
+        assert_eq!((found(&file, 1), found(&file, 4)), (vec![100], vec![200]));
+        assert_eq!(file.end_log_offset(), 200);
+        file.put(1, 300, 5_000);
+        assert_eq!(found(&file, 1), [300, 100]);
+    }
+
+    #[test]
+    fn a_key_is_hashed_with_its_topic_and_never_negative() {
+        assert_eq!(
+            key_hash(b"TopicTest", b"k1"),
+            java_hash::java_hash(b"TopicTest#k1").unsigned_abs()
+        );
+        assert_eq!(
+            java_hash::java_hash(b"#polygenelubricants"),
+            java_hash::extend(35, b"polygenelubricants")
+        );
+        assert!(i32::try_from(key_hash(b"x", b"y")).is_ok());
+    }
+}

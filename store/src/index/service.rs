@@ -1,0 +1,244 @@
+//! The index files of a store: filled by the dispatcher, searched by anyone.
+//!
+//! Java 4.7.0 `store/index/IndexService.java`. Differences: after a crash Java drops the file that
+//! was being filled; here it is cut back to what the queues have, and refilled from there.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::Local;
+use parking_lot::RwLock;
+
+use super::file::{IndexFile, Shape, key_hash};
+use crate::config::StoreConfig;
+use crate::error::StoreError;
+use crate::mapped::disk;
+use crate::paths;
+use crate::record::Record;
+use crate::record::decode::properties;
+use crate::record::layout::{TRANSACTION_MASK, TRANSACTION_ROLLBACK};
+
+/// What a search found.
+#[derive(Debug, Default)]
+pub(crate) struct Hits {
+    /// Where the messages lie, newest first.
+    pub(crate) log_offsets: Vec<u64>,
+    pub(crate) last_timestamp_ms: i64,
+    pub(crate) last_log_offset: u64,
+}
+
+/// See the module.
+pub(crate) struct IndexService {
+    dir: PathBuf,
+    shape: Shape,
+    max_hits: usize,
+    files: RwLock<Vec<Arc<IndexFile>>>,
+    /// So many files, counted from the oldest, are full and on disk.
+    settled: AtomicUsize,
+}
+
+impl IndexService {
+    /// Opens the files that are there.
+    ///
+    /// # Errors
+    /// When one has another size than configured, or cannot be read.
+    pub(crate) fn open(config: &StoreConfig) -> Result<IndexService, StoreError> {
+        let shape = Shape {
+            slots: config.index_slots.max(1),
+            entries: config.index_entries.max(2),
+        };
+        let dir = paths::index_dir(&config.root_dir);
+        let mut files = Vec::new();
+        for path in index_files(&dir)? {
+            let found_bytes = fs::metadata(&path)
+                .map_err(StoreError::io("look at", &path))?
+                .len();
+            if found_bytes != shape.bytes() {
+                let key = "maxHashSlotNum * 4 + maxIndexNum * 20 + 40";
+                return Err(StoreError::FileSize {
+                    key,
+                    file: path,
+                    found_bytes,
+                    configured_bytes: shape.bytes(),
+                });
+            }
+            let file = IndexFile::open(path.clone(), shape).map_err(StoreError::io("map", path))?;
+            files.push(Arc::new(file));
+        }
+        if let Some(last) = files.last() {
+            last.words()
+                .take_room()
+                .map_err(StoreError::io("take room for", last.words().path()))?;
+        }
+        let max_hits = config.query_max_hits as usize;
+        Ok(IndexService {
+            dir,
+            shape,
+            max_hits,
+            files: RwLock::new(files),
+            settled: AtomicUsize::new(0),
+        })
+    }
+
+    /// Forgets the messages at `log_offset` and later. For recovery.
+    pub(crate) fn cut(&mut self, log_offset: u64) -> Result<(), StoreError> {
+        let files = self.files.get_mut();
+        while let Some(last) = files.last() {
+            let path = last.words().path().to_owned();
+            if last.begin_log_offset() >= log_offset && last.end_log_offset() > 0 {
+                last.words()
+                    .remove()
+                    .map_err(StoreError::io("remove", path))?;
+                files.pop();
+                continue;
+            }
+            last.words()
+                .take_room()
+                .map_err(StoreError::io("take room for", path))?;
+            if last.end_log_offset() >= log_offset {
+                last.cut(log_offset);
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// Puts a message in under its unique key and each of its keys. Messages must come in log order;
+    /// one that is in already is left out.
+    ///
+    /// # Errors
+    /// When the next file cannot be made.
+    pub(crate) fn put(&self, record: &Record<'_>) -> Result<(), StoreError> {
+        let (log_offset, timestamp_ms) =
+            (record.log_offset.unsigned_abs(), record.store_timestamp_ms);
+        let last = self.files.read().last().cloned();
+        let known = last
+            .as_ref()
+            .is_some_and(|last| log_offset < last.end_log_offset());
+        if known || record.sys_flag & TRANSACTION_MASK == TRANSACTION_ROLLBACK {
+            return Ok(());
+        }
+        let (mut unique, mut keys) = (None, None);
+        for (name, value) in properties(record.properties) {
+            match name {
+                b"UNIQ_KEY" => unique = Some(value),
+                b"KEYS" => keys = Some(value),
+                _ => {}
+            }
+        }
+        let words = keys
+            .unwrap_or_default()
+            .split(|byte| *byte == b' ')
+            .filter(|word| !word.is_empty());
+        for key in unique.into_iter().chain(words) {
+            self.put_hash(key_hash(record.topic, key), log_offset, timestamp_ms)?;
+        }
+        Ok(())
+    }
+
+    fn put_hash(&self, hash: u32, log_offset: u64, timestamp_ms: i64) -> Result<(), StoreError> {
+        loop {
+            let last = self.files.read().last().cloned();
+            if last
+                .as_ref()
+                .is_some_and(|last| last.put(hash, log_offset, timestamp_ms))
+            {
+                return Ok(());
+            }
+            let path = self.next_path(last.as_deref());
+            let file = IndexFile::create(path.clone(), self.shape, last.as_deref());
+            self.files.write().push(Arc::new(
+                file.map_err(StoreError::io("make index file", path))?,
+            ));
+        }
+    }
+
+    /// Named by the local time, as Java does, but always behind the file before it: the order of the
+    /// names is the order of the files.
+    fn next_path(&self, last: Option<&IndexFile>) -> PathBuf {
+        let now = Local::now().format("%Y%m%d%H%M%S%3f").to_string();
+        let last = last.and_then(|last| last.words().path().file_name()?.to_str());
+        match last {
+            Some(last) if *now <= *last => {
+                let next = last.parse::<u64>().unwrap_or(0).saturating_add(1);
+                self.dir.join(format!("{next:017}"))
+            }
+            _ => self.dir.join(now),
+        }
+    }
+
+    /// Where messages with `key` of this time lie, the newest of them, `max` at most and never more
+    /// than `maxMsgsNumBatch`. The hashes are equal, the keys may not be.
+    pub(crate) fn search(
+        &self,
+        topic: &str,
+        key: &str,
+        max: usize,
+        begin_ms: i64,
+        end_ms: i64,
+    ) -> Hits {
+        let (hash, most) = (
+            key_hash(topic.as_bytes(), key.as_bytes()),
+            max.min(self.max_hits),
+        );
+        let files = self.files.read().clone();
+        let mut hits = Hits::default();
+        if let Some(last) = files.last() {
+            hits.last_timestamp_ms = last.end_timestamp_ms();
+            hits.last_log_offset = last.end_log_offset();
+        }
+        for file in files.iter().rev() {
+            if file.overlaps(begin_ms, end_ms) {
+                file.collect(hash, begin_ms, end_ms, most, &mut hits.log_offsets);
+            }
+            if file.begin_timestamp_ms() < begin_ms || hits.log_offsets.len() >= most {
+                break;
+            }
+        }
+        hits
+    }
+
+    /// Writes what changed to disk. Returns the store time up to which full files are there, as
+    /// Java's checkpoint has it; `None` without a full file. Blocks.
+    pub(crate) fn flush(&self) -> io::Result<Option<i64>> {
+        let files = self.files.read().clone();
+        let settled = self.settled.load(Ordering::Relaxed);
+        if files.len() > settled {
+            disk::sync_dir(&self.dir)?;
+        }
+        for file in files.iter().skip(settled) {
+            file.words().sync()?;
+        }
+        let full = files.iter().take_while(|file| file.is_full()).count();
+        // Not the one that became full while it was written.
+        self.settled
+            .store(full.min(files.len().saturating_sub(1)), Ordering::Relaxed);
+        Ok(full
+            .checked_sub(1)
+            .and_then(|at| files.get(at))
+            .map(|file| file.end_timestamp_ms()))
+    }
+}
+
+/// Index files of `dir` by age. Other names are left alone.
+fn index_files(dir: &PathBuf) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io("list", dir))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(StoreError::io("list", dir))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name
+            .is_some_and(|name| name.len() == 17 && name.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}

@@ -1,0 +1,92 @@
+//! One owner, and whether the last one left in order.
+//!
+//! `lock`: a POSIX record lock, which is what the JDK takes, so that Java's broker and this one keep
+//! each other out. Ours covers the whole file, Java's byte 0. The rule that is easy to break: such a
+//! lock belongs to the process and goes when *any* descriptor of the file is closed, so within one
+//! process a table says who has it. `abort`: there while the store is open.
+//! Java 4.7.0 `store/DefaultMessageStore.java`: `start`, `createTempFile`. Java locks after recovery.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use parking_lot::Mutex;
+use rustix::fs::{FlockOperation, fcntl_lock};
+
+use crate::error::StoreError;
+use crate::mapped::disk;
+use crate::paths;
+
+/// Device and inode of every lock file this process has.
+static HELD: Mutex<Option<HashSet<(u64, u64)>>> = Mutex::new(None);
+
+/// Held as long as the store is open.
+pub(crate) struct StoreLock {
+    file: Option<File>,
+    inode: (u64, u64),
+}
+
+impl StoreLock {
+    /// Takes the lock of the store at `root`, whose folder is made if need be.
+    ///
+    /// # Errors
+    /// `AlreadyStarted` if this or another process has it.
+    pub(crate) fn take(root: &Path) -> Result<StoreLock, StoreError> {
+        let path = paths::lock(root);
+        fs::create_dir_all(root).map_err(StoreError::io("make", root))?;
+        let taken = || StoreError::AlreadyStarted { lock: path.clone() };
+        let mut held = HELD.lock();
+        let held = held.get_or_insert_default();
+        // Opening and closing it would give up a lock of ours: look at the inode first.
+        if fs::metadata(&path).is_ok_and(|meta| held.contains(&(meta.dev(), meta.ino()))) {
+            return Err(taken());
+        }
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let mut file = open.map_err(StoreError::io("open", &path))?;
+        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| taken())?;
+        let written = file
+            .write_all(b"lock")
+            .and_then(|()| file.sync_all())
+            .and_then(|()| file.metadata());
+        let meta = written.map_err(StoreError::io("write", &path))?;
+        let inode = (meta.dev(), meta.ino());
+        held.insert(inode);
+        Ok(StoreLock {
+            file: Some(file),
+            inode,
+        })
+    }
+}
+
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        let mut held = HELD.lock();
+        // Closed before anyone else may open it, or our closing would take their lock away.
+        self.file = None;
+        if let Some(held) = held.as_mut() {
+            held.remove(&self.inode);
+        }
+    }
+}
+
+/// Puts the abort file down; true if the last owner left it, which is to say, did not leave in order.
+pub(crate) fn mark_open(root: &Path) -> Result<bool, StoreError> {
+    let path = paths::abort(root);
+    let was_there = path.exists();
+    disk::put_marker(&path, b"").map_err(StoreError::io("make", path))?;
+    Ok(was_there)
+}
+
+/// Takes the abort file away: everything is on disk.
+pub(crate) fn mark_closed(root: &Path) -> Result<(), StoreError> {
+    let path = paths::abort(root);
+    let removed = disk::remove(&path).and_then(|()| disk::sync_dir(root));
+    removed.map_err(StoreError::io("remove", path))
+}

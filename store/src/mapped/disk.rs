@@ -1,0 +1,151 @@
+//! What the file system is asked to do, besides mapping.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
+use rustix::io::Errno;
+
+/// Linux page, which is also the unit of Java's "least pages" keys.
+pub(crate) const PAGE_BYTES: u64 = 4096;
+
+/// Makes a file of `bytes`, zero throughout, with all its room taken from the disk. An unfinished
+/// file is removed again.
+pub(super) fn create(path: &Path, bytes: u64) -> io::Result<File> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)?;
+    if let Err(error) = allocate(&file, 0, bytes, true) {
+        drop(file);
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(file)
+}
+
+/// Opens a file that is there, for reading and writing.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Whether all the room of a file is taken already. Java's files are sparse; ours never are.
+pub(super) fn is_allocated(path: &Path) -> io::Result<bool> {
+    let meta = fs::metadata(path)?;
+    Ok(meta.blocks() * 512 >= meta.len())
+}
+
+/// Takes the room for `[from, to)` from the disk; bytes that are there stay. A file system that
+/// cannot (`EOPNOTSUPP`) gets zeros written into a `fresh` file and is taken at its word for others.
+pub(super) fn allocate(file: &File, from: u64, to: u64, fresh: bool) -> io::Result<()> {
+    if from >= to {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::empty(), from, to - from) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) if fresh => write_zeros(file, from, to),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Makes `[from, to)` zero, giving no room back. Costs little where nothing was ever written.
+pub(super) fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
+    let page_end = from.next_multiple_of(PAGE_BYTES).min(to);
+    let mut page = vec![0; (page_end - from) as usize];
+    file.read_exact_at(&mut page, from)?;
+    if page.iter().any(|byte| *byte != 0) {
+        write_zeros(file, from, page_end)?;
+    }
+    let beyond = match seek(file, SeekFrom::Data(page_end)) {
+        Ok(data) if data < to => data,
+        Ok(_) | Err(Errno::NXIO) => return Ok(()),
+        Err(_) => page_end, // cannot tell holes from data
+    };
+    match fallocate(file, FallocateFlags::ZERO_RANGE, beyond, to - beyond) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(file, beyond, to),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
+    let zeros = [0; 64 * 1024];
+    let mut at = from;
+    while at < to {
+        let count = (to - at).min(zeros.len() as u64);
+        file.write_all_at(zeros.get(..count as usize).unwrap_or(&zeros), at)?;
+        at += count;
+    }
+    Ok(())
+}
+
+/// Writes the names in a folder to disk: a new file survives a power cut only after this.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Removes a file; that it is already gone is fine.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a small marker file with `content` on disk, name and all. An existing one is kept.
+pub(crate) fn put_marker(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_has_its_room_on_disk() {
+        let dir = tempfile::tempdir().expect("folder");
+        let file = create(&dir.path().join("a/b"), 1 << 20).expect("made");
+        let meta = file.metadata().expect("metadata");
+        assert_eq!(meta.len(), 1 << 20);
+        assert!(
+            meta.blocks() * 512 >= 1 << 20,
+            "sparse: a full disk would be a SIGBUS"
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_leaves_nothing() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("huge");
+        assert!(create(&path, i64::MAX as u64 - 1).is_err());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn zeroing_wipes_what_lies_behind_holes() {
+        let dir = tempfile::tempdir().expect("folder");
+        let file = create(&dir.path().join("f"), 64 * 1024).expect("made");
+        file.write_all_at(&[7; 100], 50).expect("written");
+        file.write_all_at(&[7; 100], 40_000).expect("written");
+        zero(&file, 60, 64 * 1024).expect("zeroed");
+        let mut all = vec![1; 64 * 1024];
+        file.read_exact_at(&mut all, 0).expect("read");
+        assert_eq!(all[50..60], [7; 10]);
+        assert!(all[60..].iter().all(|byte| *byte == 0));
+        assert_eq!(file.metadata().expect("metadata").len(), 64 * 1024);
+    }
+}

@@ -1,0 +1,243 @@
+//! An append-only mapped file: a log file or a queue file.
+//!
+//! ```text
+//!   0 ────────────── published ───────────────────── len
+//!   │  final bytes   │  being copied, or nothing yet │
+//! ```
+//!
+//! Bytes below `published` are never written again, so slices of them are handed out; bytes above
+//! are seen by nobody. The rule that is easy to break: `published` moves only after the copy.
+//! Java 4.7.0 `store/MappedFile.java`, where it is called `wrotePosition`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use super::disk;
+use super::mapping::Mapping;
+use crate::paths;
+
+/// There is no room for the bytes, or another append is under way.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
+/// One file of a `FileQueue`.
+pub(crate) struct MappedFile {
+    base: u64,
+    map: Arc<Mapping>,
+    /// `published` plus the bytes of the append that is under way.
+    claimed: AtomicU64,
+    published: AtomicU64,
+}
+
+impl MappedFile {
+    /// Makes an empty file of `bytes` whose first byte has offset `base`.
+    pub(crate) fn create(dir: &Path, base: u64, bytes: u64) -> io::Result<MappedFile> {
+        Ok(MappedFile::of(
+            Mapping::create(paths::numbered(dir, base), bytes)?,
+            base,
+            0,
+        ))
+    }
+
+    /// Opens a file that is there. All of it counts as published until `cut` says better.
+    pub(super) fn open(path: PathBuf, base: u64) -> io::Result<MappedFile> {
+        let map = Mapping::open(path)?;
+        let len = map.len() as u64;
+        Ok(MappedFile::of(map, base, len))
+    }
+
+    fn of(map: Mapping, base: u64, published: u64) -> MappedFile {
+        MappedFile {
+            base,
+            map: Arc::new(map),
+            claimed: AtomicU64::new(published),
+            published: AtomicU64::new(published),
+        }
+    }
+
+    /// Offset of the first byte.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Offset behind the last byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.base + self.map.len() as u64
+    }
+
+    /// Offset behind the last byte that may be read.
+    pub(crate) fn published(&self) -> u64 {
+        self.base + self.published.load(Ordering::Acquire)
+    }
+
+    /// Bytes that can still be appended.
+    pub(crate) fn room(&self) -> u64 {
+        self.end() - self.published()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.map.path()
+    }
+
+    /// Appends `bytes` and publishes them. One at a time: the second of two at once is refused.
+    pub(crate) fn append(&self, bytes: &[u8]) -> Result<(), NoRoom> {
+        self.append_as(bytes, bytes.len() as u64)
+    }
+
+    /// Appends `bytes` and gives up the rest of the file.
+    pub(crate) fn append_last(&self, bytes: &[u8]) -> Result<(), NoRoom> {
+        self.append_as(bytes, self.room())
+    }
+
+    fn append_as(&self, bytes: &[u8], taken: u64) -> Result<(), NoRoom> {
+        let at = self.published.load(Ordering::Relaxed);
+        if at + taken > self.map.len() as u64 || taken < bytes.len() as u64 {
+            return Err(NoRoom);
+        }
+        // The claim succeeds only when no append is under way, so its range is ours alone.
+        self.claimed
+            .compare_exchange(at, at + taken, Ordering::Acquire, Ordering::Relaxed)
+            .map_err(|_| NoRoom)?;
+        // SAFETY: [at, at + taken) is inside the file, claimed by this call only, and above
+        // `published`, where no slice is ever made.
+        unsafe { self.map.write_at(at as usize, bytes) };
+        self.published.store(at + taken, Ordering::Release);
+        Ok(())
+    }
+
+    /// The published bytes `[from, from + len)`, by offset; `None` if any of them is not.
+    pub(crate) fn get(&self, from: u64, len: u64) -> Option<&[u8]> {
+        let (at, len) = self.position(from, len)?;
+        // SAFETY: inside the file and below `published`: never written again while `self` is shared.
+        Some(unsafe { self.map.slice(at, len) })
+    }
+
+    /// The same as a slice that keeps the file alive.
+    pub(crate) fn bytes(&self, from: u64, len: u64) -> Option<Bytes> {
+        let (at, len) = self.position(from, len)?;
+        Some(Bytes::from_owner(View {
+            map: Arc::clone(&self.map),
+            at,
+            len,
+        }))
+    }
+
+    fn position(&self, from: u64, len: u64) -> Option<(usize, usize)> {
+        let at = from.checked_sub(self.base)?;
+        let in_reach = at.checked_add(len)? <= self.published.load(Ordering::Acquire);
+        in_reach.then_some((at as usize, len as usize))
+    }
+
+    /// Writes the offsets `[from, to)` to disk, as far as they are in this file. Blocks.
+    pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
+        let position = |offset: u64| offset.clamp(self.base, self.end()) - self.base;
+        self.map
+            .sync(position(from) as usize, position(to) as usize)
+    }
+
+    /// Forgets everything from offset `to` on and makes the rest fit for writing. With `wipe` the
+    /// rest is zeroed too, so that nothing of it is ever found again; the next `sync` puts that on disk.
+    ///
+    /// # Errors
+    /// What the file system says, or `ResourceBusy` while a slice of this file is alive.
+    pub(crate) fn cut(&mut self, to: u64, wipe: bool) -> io::Result<()> {
+        let to = to.clamp(self.base, self.end()) - self.base;
+        let map = Arc::get_mut(&mut self.map).ok_or(io::ErrorKind::ResourceBusy)?;
+        // SAFETY: `&mut self` and the only handle on the mapping: no slice, no writer.
+        unsafe { map.clear_from(to as usize, wipe)? };
+        *self.claimed.get_mut() = to;
+        *self.published.get_mut() = to;
+        Ok(())
+    }
+
+    /// Removes the file. Slices of it stay readable.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        disk::remove(self.path())
+    }
+}
+
+/// The owner behind a `Bytes`: its slice covers final bytes only.
+struct View {
+    map: Arc<Mapping>,
+    at: usize,
+    len: usize,
+}
+
+impl AsRef<[u8]> for View {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: `MappedFile::bytes` checked the range against `published`, and `MappedFile::cut`
+        // refuses while `self.map` is held here.
+        unsafe { self.map.slice(self.at, self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(bytes: u64) -> (tempfile::TempDir, MappedFile) {
+        let dir = tempfile::tempdir().expect("folder");
+        let file = MappedFile::create(dir.path(), 1000, bytes).expect("made");
+        (dir, file)
+    }
+
+    #[test]
+    fn only_published_bytes_can_be_read() {
+        let (_dir, file) = file(100);
+        assert_eq!(file.get(1000, 1), None);
+        file.append(b"hello").expect("room");
+        assert_eq!(file.get(1001, 4), Some(&b"ello"[..]));
+        assert_eq!(file.get(1001, 5), None);
+        assert_eq!(file.get(999, 1), None);
+        assert_eq!(file.get(1001, u64::MAX), None);
+        assert_eq!(file.bytes(1000, 5).as_deref(), Some(&b"hello"[..]));
+    }
+
+    #[test]
+    fn a_full_file_refuses_and_stays_as_it_is() {
+        let (_dir, file) = file(8);
+        file.append(b"hello").expect("room");
+        assert_eq!(file.append(b"four"), Err(NoRoom));
+        assert_eq!((file.published(), file.room()), (1005, 3));
+        file.append_last(b"x").expect("room");
+        assert_eq!((file.published(), file.room()), (1008, 0));
+    }
+
+    #[test]
+    fn a_slice_outlives_the_file_it_is_of() {
+        let (_dir, file) = file(100);
+        file.append(b"hello").expect("room");
+        let slice = file.bytes(1000, 5).expect("published");
+        file.remove().expect("removed");
+        drop(file);
+        assert_eq!(&slice[..], b"hello");
+    }
+
+    #[test]
+    fn cutting_waits_for_no_slice_and_wipes_the_rest() {
+        let (_dir, mut file) = file(10_000);
+        file.append(&[7; 9_000]).expect("room");
+        let slice = file.bytes(1000, 5).expect("published");
+        assert!(file.cut(1010, true).is_err());
+        drop(slice);
+        file.cut(1010, true).expect("cut");
+        assert_eq!(file.published(), 1010);
+        file.append(b"x").expect("room");
+        let reopened = MappedFile::open(file.path().to_owned(), 1000).expect("opened");
+        assert_eq!(
+            reopened.get(1000, 12),
+            Some(&b"\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07x\0"[..])
+        );
+        assert!(
+            reopened
+                .get(1011, 9_989)
+                .expect("all there")
+                .iter()
+                .all(|byte| *byte == 0)
+        );
+    }
+}

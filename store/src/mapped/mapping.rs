@@ -1,0 +1,111 @@
+//! One file mapped whole and shared with the page cache.
+//!
+//! The descriptor is closed once the file is mapped: a broker has tens of thousands of queue files.
+//! `msync` of a range is `fdatasync` of that range, and reports its errors the same.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+
+use memmap2::MmapRaw;
+
+use super::disk;
+
+/// A mapped file. Gives out nothing safe but words: who reads and writes what when is up to
+/// `MappedFile` and `Words`.
+pub(super) struct Mapping {
+    raw: MmapRaw,
+    path: PathBuf,
+}
+
+impl Mapping {
+    /// Makes the file and maps it.
+    pub(super) fn create(path: PathBuf, bytes: u64) -> io::Result<Mapping> {
+        let raw = MmapRaw::map_raw(&disk::create(&path, bytes)?)?;
+        Ok(Mapping { raw, path })
+    }
+
+    /// Maps a file that is there, as long as it is.
+    pub(super) fn open(path: PathBuf) -> io::Result<Mapping> {
+        let raw = MmapRaw::map_raw(&disk::open(&path)?)?;
+        Ok(Mapping { raw, path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Copies `bytes` into the file. Every write of an append-only file is this one.
+    ///
+    /// # Safety
+    /// `at + bytes.len()` is within the file, nobody else writes these bytes meanwhile, and no slice
+    /// of them is alive.
+    pub(super) unsafe fn write_at(&self, at: usize, bytes: &[u8]) {
+        debug_assert!(at + bytes.len() <= self.raw.len());
+        // SAFETY: the caller keeps the range inside the mapping and to itself; a mapping of ours
+        // cannot overlap memory the compiler knows.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                bytes.as_ptr(),
+                self.raw.as_mut_ptr().add(at),
+                bytes.len(),
+            )
+        }
+    }
+
+    /// A part of the file as a slice.
+    ///
+    /// # Safety
+    /// `at + len` is within the file and nobody writes these bytes while the slice is alive.
+    pub(super) unsafe fn slice(&self, at: usize, len: usize) -> &[u8] {
+        debug_assert!(at + len <= self.raw.len());
+        // SAFETY: the caller keeps the range inside the mapping and unwritten; the slice borrows
+        // `self`, so the mapping outlives it.
+        unsafe { std::slice::from_raw_parts(self.raw.as_ptr().add(at), len) }
+    }
+
+    /// Four bytes as an atomic; `None` past the end or off alignment.
+    pub(super) fn word(&self, at: usize) -> Option<&AtomicU32> {
+        if at.checked_add(4)? > self.raw.len() || !at.is_multiple_of(4) {
+            return None;
+        }
+        // SAFETY: in bounds and aligned (the mapping begins on a page), borrowed from `self`. Files
+        // that are read as words are only ever accessed as words, so every access is atomic.
+        Some(unsafe { AtomicU32::from_ptr(self.raw.as_mut_ptr().add(at).cast()) })
+    }
+
+    /// Writes `[from, to)` to disk. Blocks until it is there.
+    ///
+    /// # Errors
+    /// What the kernel says. The pages may read back as clean afterwards: do not try again.
+    pub(super) fn sync(&self, from: usize, to: usize) -> io::Result<()> {
+        let to = to.min(self.raw.len());
+        if from >= to {
+            Ok(())
+        } else {
+            self.raw.flush_range(from, to - from)
+        }
+    }
+
+    /// Takes the room from `from` on from the disk, so that it can be written, and with `wipe` makes it
+    /// zero. On disk it is zero after the next sync.
+    ///
+    /// # Safety
+    /// No slice of these bytes is alive and nobody writes them meanwhile.
+    pub(super) unsafe fn clear_from(&self, from: usize, wipe: bool) -> io::Result<()> {
+        if !wipe && disk::is_allocated(&self.path)? {
+            return Ok(());
+        }
+        let file = disk::open(&self.path)?;
+        let (from, to) = (from as u64, self.raw.len() as u64);
+        disk::allocate(&file, from, to, false)?;
+        if wipe {
+            disk::zero(&file, from, to)?;
+        }
+        Ok(())
+    }
+}

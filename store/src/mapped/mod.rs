@@ -1,0 +1,21 @@
+//! The layer under everything: files made, mapped, written, synced, cut and removed.
+//!
+//! ```text
+//!   FileQueue ── a run of files by offset ── Allocator makes the next one early
+//!       │
+//!   MappedFile (append-only, read below `published`)      Words (random access, atomic)
+//!       └──────────────── Mapping ───────────────────────────┘
+//!                            │
+//!                          disk: fallocate, msync, zero, remove, fsync of folders
+//! ```
+//!
+//! The rule that is easy to break: a file is fully allocated before it is written through its
+//! mapping, or a full disk kills the process with SIGBUS. And no `&[u8]` ever covers bytes that may
+//! still be written. All `unsafe` of the crate is here.
+
+pub(crate) mod allocate;
+pub(crate) mod disk;
+pub(crate) mod file;
+mod mapping;
+pub(crate) mod queue;
+pub(crate) mod words;

@@ -1,0 +1,250 @@
+//! A run of equally long files, found by offset: the commit log, or one consume queue.
+//!
+//! Only one thread at a time adds to a run (the holder of the log, or the dispatcher); any may read.
+//! Java 4.7.0 `store/MappedFileQueue.java`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::disk;
+use super::file::MappedFile;
+use crate::error::StoreError;
+use crate::paths;
+
+/// The files of one directory, oldest first.
+pub(crate) struct FileQueue {
+    dir: PathBuf,
+    file_bytes: u64,
+    files: RwLock<Vec<Arc<MappedFile>>>,
+}
+
+impl FileQueue {
+    /// A run that has no files yet; the directory is made with the first one.
+    pub(crate) fn empty(dir: PathBuf, file_bytes: u64) -> FileQueue {
+        FileQueue {
+            dir,
+            file_bytes,
+            files: RwLock::default(),
+        }
+    }
+
+    /// Opens what is there. Names that are not 20 digits are left alone, with a WARN.
+    ///
+    /// # Errors
+    /// `FileSize` naming `key` when a file is not `file_bytes` long; nothing has been touched then.
+    pub(crate) fn open(
+        dir: PathBuf,
+        file_bytes: u64,
+        key: &'static str,
+    ) -> Result<FileQueue, StoreError> {
+        let mut files = Vec::new();
+        for (base, path) in numbered_files(&dir)? {
+            let found_bytes = fs::metadata(&path)
+                .map_err(StoreError::io("look at", &path))?
+                .len();
+            if found_bytes != file_bytes {
+                return Err(StoreError::FileSize {
+                    key,
+                    file: path,
+                    found_bytes,
+                    configured_bytes: file_bytes,
+                });
+            }
+            let file = MappedFile::open(path.clone(), base).map_err(StoreError::io("map", path))?;
+            files.push(Arc::new(file));
+        }
+        Ok(FileQueue {
+            dir,
+            file_bytes,
+            files: RwLock::new(files),
+        })
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Where the file that holds `offset` begins. Files begin at multiples of their length.
+    pub(crate) fn base_of(&self, offset: u64) -> u64 {
+        offset - offset % self.file_bytes
+    }
+
+    /// All files, oldest first.
+    pub(crate) fn files(&self) -> Vec<Arc<MappedFile>> {
+        self.files.read().clone()
+    }
+
+    pub(crate) fn first(&self) -> Option<Arc<MappedFile>> {
+        self.files.read().first().cloned()
+    }
+
+    pub(crate) fn last(&self) -> Option<Arc<MappedFile>> {
+        self.files.read().last().cloned()
+    }
+
+    /// The file that `offset` lies in.
+    pub(crate) fn find(&self, offset: u64) -> Option<Arc<MappedFile>> {
+        let files = self.files.read();
+        let behind = files.partition_point(|file| file.base() <= offset);
+        let file = files.get(behind.checked_sub(1)?)?;
+        (offset < file.end()).then(|| Arc::clone(file))
+    }
+
+    /// Adds a file that the caller made, behind all others.
+    pub(crate) fn push(&self, file: Arc<MappedFile>) {
+        self.files.write().push(file);
+    }
+
+    /// Makes the file that begins at `base` and adds it.
+    pub(crate) fn create(&self, base: u64) -> io::Result<Arc<MappedFile>> {
+        let file = Arc::new(MappedFile::create(&self.dir, base, self.file_bytes)?);
+        self.push(Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Writes the offsets `[from, to)` to disk. Blocks.
+    pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
+        for file in self.files() {
+            if file.base() < to && from < file.end() {
+                file.sync(from, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything from offset `to` on: later files are removed, the one that holds `to` is
+    /// cut, and is then fit for writing. The first file always stays, if only as an empty one, so
+    /// that the numbering goes on where it was.
+    pub(crate) fn cut(&mut self, to: u64, wipe: bool) -> Result<(), StoreError> {
+        let files = self.files.get_mut();
+        while files.len() > 1 && files.last().is_some_and(|last| last.base() > to) {
+            if let Some(last) = files.pop() {
+                last.remove()
+                    .map_err(StoreError::io("remove", last.path()))?;
+            }
+        }
+        if let Some(last) = files.last_mut() {
+            let path = last.path().to_owned();
+            let shared = || StoreError::io("cut", &path)(io::ErrorKind::ResourceBusy.into());
+            let last = Arc::get_mut(last).ok_or_else(shared)?;
+            last.cut(to, wipe).map_err(StoreError::io("cut", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes every file, and the directory if nothing else is in it.
+    pub(crate) fn destroy(&mut self) -> Result<(), StoreError> {
+        for file in self.files.get_mut().drain(..) {
+            file.remove()
+                .map_err(StoreError::io("remove", file.path()))?;
+        }
+        let _ = fs::remove_dir(&self.dir);
+        Ok(())
+    }
+
+    /// Writes the names of the files to disk.
+    pub(crate) fn sync_dir(&self) -> io::Result<()> {
+        disk::sync_dir(&self.dir)
+    }
+}
+
+/// The numbered files of a directory, in order. A missing directory has none.
+fn numbered_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io("list", dir))?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("list", dir))?;
+        match entry.file_name().to_str().and_then(paths::offset_of) {
+            Some(base) => files.push((base, entry.path())),
+            None => {
+                tracing::warn!(path = %entry.path().display(), "leave alone a file that is not the store's")
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_of_three(dir: &Path) -> FileQueue {
+        let run = FileQueue::empty(dir.to_owned(), 100);
+        for base in [200, 300, 400] {
+            run.create(base)
+                .expect("made")
+                .append(&[base as u8; 100])
+                .expect("room");
+        }
+        run
+    }
+
+    #[test]
+    fn every_offset_is_found_in_its_file() {
+        let dir = tempfile::tempdir().expect("folder");
+        let run = run_of_three(dir.path());
+        let base = |offset| run.find(offset).map(|file| file.base());
+        assert_eq!(
+            [199, 200, 299, 300, 499, 500].map(base),
+            [None, Some(200), Some(200), Some(300), Some(400), None]
+        );
+        assert_eq!(run.base_of(399), 300);
+    }
+
+    #[test]
+    fn a_run_opens_as_it_was_and_leaves_other_files_alone() {
+        let dir = tempfile::tempdir().expect("folder");
+        drop(run_of_three(dir.path()));
+        fs::write(dir.path().join("notes.txt"), "x").expect("written");
+        let run = FileQueue::open(dir.path().to_owned(), 100, "key").expect("opened");
+        assert_eq!(run.files().len(), 3);
+        assert_eq!(
+            run.find(300).expect("there").get(300, 2),
+            Some(&[300u16 as u8; 2][..])
+        );
+    }
+
+    #[test]
+    fn a_file_of_another_size_is_refused_by_key_and_sizes() {
+        let dir = tempfile::tempdir().expect("folder");
+        drop(run_of_three(dir.path()));
+        let refused = FileQueue::open(dir.path().to_owned(), 200, "mappedFileSizeCommitLog")
+            .err()
+            .expect("refused");
+        let text = refused.to_string();
+        for part in [
+            "mappedFileSizeCommitLog",
+            "100",
+            "200",
+            "00000000000000000200",
+        ] {
+            assert!(text.contains(part), "{text} lacks {part}");
+        }
+    }
+
+    #[test]
+    fn a_cut_removes_later_files_but_never_the_first() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut run = run_of_three(dir.path());
+        run.cut(310, true).expect("cut");
+        assert_eq!(run.last().map(|file| file.published()), Some(310));
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 2);
+        run.cut(0, false).expect("cut");
+        assert_eq!(
+            run.last().map(|file| (file.base(), file.published())),
+            Some((200, 200))
+        );
+    }
+}

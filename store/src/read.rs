@@ -1,0 +1,254 @@
+//! Reading a queue: from an offset to slices of the log.
+//!
+//! A read stays within one queue file, skips what is not wanted, stops at the limits, and says where
+//! to go on. The rule that is easy to break: the next offset is behind everything looked at, wanted
+//! or not. Java 4.7.0 `store/DefaultMessageStore.java`: `getMessage`, `isTheBatchFull`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::api::{QueueRead, ReadStatus, Select};
+use crate::commit_log::CommitLog;
+use crate::config::{BrokerRole, StoreConfig};
+use crate::consume_queue::queue::{Entries, Queue};
+use crate::consume_queue::unit::{ENTRY_BYTES, Entry};
+use crate::mapped::file::MappedFile;
+use crate::offset::QueueOffset;
+
+/// A filter looks at no more entries in one read than fit in so many bytes, Java's 16,000.
+const LEAST_SCAN_BYTES: u64 = 16_000;
+
+/// The limits of reads, worked out once.
+pub(crate) struct Reader {
+    /// What lies further behind the log's end is taken to be on disk only.
+    memory_bytes: u64,
+    in_memory: Limits,
+    on_disk: Limits,
+    corrects_offsets: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    bytes: u64,
+    count: u32,
+}
+
+impl Reader {
+    pub(crate) fn new(config: &StoreConfig) -> Reader {
+        let system = rustix::system::sysinfo();
+        let total = system.totalram as u64 * u64::from(system.mem_unit);
+        Reader {
+            memory_bytes: total / 100 * u64::from(config.access_in_memory_max_ratio),
+            in_memory: Limits {
+                bytes: config.max_transfer_bytes_in_memory.into(),
+                count: config.max_transfer_count_in_memory,
+            },
+            on_disk: Limits {
+                bytes: config.max_transfer_bytes_in_disk.into(),
+                count: config.max_transfer_count_in_disk,
+            },
+            corrects_offsets: config.broker_role != BrokerRole::Slave
+                || config.offset_check_in_slave,
+        }
+    }
+
+    /// Reads up to `max_messages` of `queue` from `from` on, those that `select` wants.
+    pub(crate) fn read(
+        &self,
+        log: &CommitLog,
+        queue: Option<&Queue>,
+        from: QueueOffset,
+        max_messages: u32,
+        select: &mut dyn Select,
+    ) -> QueueRead {
+        let min = queue.map_or(QueueOffset(0), Queue::min_offset);
+        let max = queue.map_or(QueueOffset(0), Queue::max_offset);
+        let mut read = QueueRead {
+            status: ReadStatus::NoMessageInQueue,
+            next_begin: from,
+            min_offset: min,
+            max_offset: max,
+            records: Vec::new(),
+            message_count: 0,
+            bytes: 0,
+            behind_bytes: 0,
+            suggest_slave: false,
+        };
+        if let Some((status, corrected)) = outside(from, min, max) {
+            read.status = status;
+            read.next_begin = self.correct(from, corrected);
+            return read;
+        }
+        match queue.and_then(|queue| queue.entries_from(from)) {
+            None => {
+                read.status = ReadStatus::OffsetFoundNull;
+                read.next_begin =
+                    self.correct(from, queue.map_or(max, |queue| queue.next_file(from)));
+            }
+            Some(entries) => self.collect(log, entries, from, max_messages, select, &mut read),
+        }
+        read
+    }
+
+    /// A slave leaves offsets to its master, unless told otherwise.
+    fn correct(&self, from: QueueOffset, corrected: QueueOffset) -> QueueOffset {
+        if self.corrects_offsets {
+            corrected
+        } else {
+            from
+        }
+    }
+
+    fn collect(
+        &self,
+        log: &CommitLog,
+        entries: Entries,
+        from: QueueOffset,
+        max_messages: u32,
+        select: &mut dyn Select,
+        read: &mut QueueRead,
+    ) {
+        let log_end = log.end();
+        let most = LEAST_SCAN_BYTES
+            .max(u64::from(max_messages) * ENTRY_BYTES)
+            .div_ceil(ENTRY_BYTES);
+        let mut run = Run::default();
+        let mut skip_below = 0;
+        let mut looked_at = 0;
+        read.status = ReadStatus::NoMatchedMessage;
+        for entry in entries.take(most as usize) {
+            let offset = entry.log_offset.unsigned_abs();
+            if entry != Entry::BLANK {
+                read.behind_bytes = log_end.saturating_sub(offset);
+            }
+            if offset < skip_below {
+                looked_at += 1;
+                continue;
+            }
+            let bytes = u64::from(entry.record_bytes.unsigned_abs());
+            if self.is_full(
+                read,
+                bytes,
+                max_messages,
+                read.behind_bytes > self.memory_bytes,
+            ) {
+                break;
+            }
+            looked_at += 1;
+            let missed = self.take(log, entry, select, &mut run, read);
+            match missed {
+                None => {
+                    read.status = ReadStatus::Found;
+                    read.message_count += 1;
+                    read.bytes += bytes;
+                    skip_below = 0;
+                }
+                Some(status) => {
+                    if read.bytes == 0 {
+                        read.status = status;
+                    }
+                    if status == ReadStatus::MessageWasRemoving && entry != Entry::BLANK {
+                        skip_below = log.next_file(offset);
+                    }
+                }
+            }
+        }
+        run.end(&mut read.records);
+        read.next_begin = from.plus(looked_at);
+        read.suggest_slave = read.behind_bytes > self.memory_bytes;
+    }
+
+    /// Adds the entry's record to `run` if it is wanted and there; otherwise says what was amiss.
+    fn take(
+        &self,
+        log: &CommitLog,
+        entry: Entry,
+        select: &mut dyn Select,
+        run: &mut Run,
+        read: &mut QueueRead,
+    ) -> Option<ReadStatus> {
+        if !select.entry(entry.tags_code) {
+            return Some(ReadStatus::NoMatchedMessage);
+        }
+        let (offset, bytes) = (
+            entry.log_offset.unsigned_abs(),
+            u64::from(entry.record_bytes.unsigned_abs()),
+        );
+        if run
+            .file
+            .as_ref()
+            .is_none_or(|file| file.get(offset, bytes).is_none())
+        {
+            run.end(&mut read.records);
+            run.file = log.file_with(offset, bytes);
+        }
+        let Some(record) = run.file.as_ref().and_then(|file| file.get(offset, bytes)) else {
+            return Some(ReadStatus::MessageWasRemoving);
+        };
+        if !select.record(record) {
+            return Some(ReadStatus::NoMatchedMessage);
+        }
+        run.add(offset, bytes, &mut read.records);
+        None
+    }
+
+    fn is_full(&self, read: &QueueRead, bytes: u64, max_messages: u32, on_disk: bool) -> bool {
+        if read.message_count == 0 {
+            return false; // the first always fits
+        }
+        let limits = if on_disk {
+            self.on_disk
+        } else {
+            self.in_memory
+        };
+        read.message_count >= max_messages.min(limits.count) || read.bytes + bytes > limits.bytes
+    }
+}
+
+/// The answer to an offset that has no entry: what it is, and where to go on.
+fn outside(
+    from: QueueOffset,
+    min: QueueOffset,
+    max: QueueOffset,
+) -> Option<(ReadStatus, QueueOffset)> {
+    if max.0 == 0 {
+        return Some((ReadStatus::NoMessageInQueue, QueueOffset(0)));
+    }
+    if from < min {
+        return Some((ReadStatus::OffsetTooSmall, min));
+    }
+    if from == max {
+        return Some((ReadStatus::OffsetOverflowOne, from));
+    }
+    let back = if min.0 == 0 { min } else { max };
+    (from > max).then_some((ReadStatus::OffsetOverflowBadly, back))
+}
+
+/// Records that lie one behind the other in one file, until a gap makes them a slice.
+#[derive(Default)]
+struct Run {
+    file: Option<Arc<MappedFile>>,
+    from: u64,
+    to: u64,
+}
+
+impl Run {
+    fn add(&mut self, offset: u64, bytes: u64, slices: &mut Vec<Bytes>) {
+        if self.to != offset {
+            self.end(slices);
+            self.from = offset;
+        }
+        self.to = offset + bytes;
+    }
+
+    fn end(&mut self, slices: &mut Vec<Bytes>) {
+        if let Some(file) = &self.file {
+            slices.extend(
+                file.bytes(self.from, self.to - self.from)
+                    .filter(|slice| !slice.is_empty()),
+            );
+        }
+        (self.from, self.to) = (0, 0);
+    }
+}

@@ -1,0 +1,454 @@
+//! The store as a whole: opened, written, read, closed.
+//!
+//! ```text
+//!   append ─► CommitLog ─► LogFlush ("flush-group" or "flush-timed")
+//!                │             │
+//!            Dispatcher ("dispatch") ─► QueueTable, IndexService ─► QueueFlush ("flush-queues")
+//!                └─► Arrivals                                          └─► Checkpoint
+//! ```
+//!
+//! Threads are started last and stopped first, each by its bell. A store that is dropped without
+//! `close` is left as a crash would leave it. Java 4.7.0 `store/DefaultMessageStore.java`.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::api::{Appended, Arrivals, QueryResult, QueueRead, Select};
+use crate::checkpoint::Checkpoint;
+use crate::commit_log::CommitLog;
+use crate::config::{FlushDiskType, StoreConfig};
+use crate::consume_queue::queue::Queue;
+use crate::consume_queue::table::QueueTable;
+use crate::dispatch::{Dispatcher, Progress};
+use crate::error::{AppendError, Illegal, StoreError, Unavailable};
+use crate::flush::queues::QueueFlush;
+use crate::flush::timed::Pace;
+use crate::flush::{Durable, LogFlush};
+use crate::index::IndexService;
+use crate::lock::{StoreLock, mark_closed, mark_open};
+use crate::offset::{LogOffset, QueueOffset};
+use crate::paths;
+use crate::read::Reader;
+use crate::record::{NewMessage, Record};
+use crate::recover::{Parts, recover};
+use crate::service;
+
+/// An open store. Calls block for as long as a page fault or a new file takes, unless they say more.
+pub struct Store {
+    config: StoreConfig,
+    log: Arc<CommitLog>,
+    queues: Arc<QueueTable>,
+    index: Option<Arc<IndexService>>,
+    flush: Arc<LogFlush>,
+    progress: Arc<Progress>,
+    queue_flush: Arc<QueueFlush>,
+    reader: Reader,
+    running: Mutex<Option<Running>>,
+}
+
+/// What ends with the store.
+struct Running {
+    _lock: StoreLock,
+    log_flush: Option<JoinHandle<()>>,
+    dispatch: Option<JoinHandle<()>>,
+    queue_flush: Option<JoinHandle<()>>,
+    allocate: Option<JoinHandle<()>>,
+}
+
+impl Store {
+    /// Opens the store, after the last owner's crash too, or makes a new one. Blocks until log,
+    /// queues and index agree. `arrivals` hears of messages appended from now on.
+    ///
+    /// # Errors
+    /// `AlreadyStarted` when it is open elsewhere, `FileSize` when it was made with other sizes;
+    /// both before anything is changed.
+    pub fn open(
+        config: StoreConfig,
+        arrivals: Arc<dyn Arrivals>,
+    ) -> Result<Arc<Store>, StoreError> {
+        let lock = StoreLock::take(&config.root_dir)?;
+        let clean = !paths::abort(&config.root_dir).exists();
+        let mut log = CommitLog::open(&config)?;
+        let mut index = config
+            .message_index_enable
+            .then(|| IndexService::open(&config))
+            .transpose()?;
+        let queue_dir = paths::consume_queue_dir(&config.root_dir);
+        let mut queues = QueueTable::open(queue_dir, config.queue_file_bytes(), !clean)?;
+        let checkpoint = Checkpoint::open(&paths::checkpoint(&config.root_dir))?;
+        let settled = checkpoint.read();
+        mark_open(&config.root_dir)?;
+        let parts = Parts {
+            log: &mut log,
+            queues: &mut queues,
+            index: index.as_mut(),
+        };
+        recover(&config, clean, &settled, parts)?;
+
+        let timestamp_ms = log
+            .last_store_timestamp_ms()
+            .max(settled.queue_timestamp_ms);
+        let (log, queues, index) = (Arc::new(log), Arc::new(queues), index.map(Arc::new));
+        let flush = Arc::new(LogFlush::new(Arc::clone(&log), timestamp_ms));
+        let progress = Arc::new(Progress::at(log.end(), timestamp_ms));
+        let queue_flush = Arc::new(QueueFlush {
+            log: Arc::clone(&flush),
+            queues: Arc::clone(&queues),
+            index: index.clone(),
+            progress: Arc::clone(&progress),
+            checkpoint,
+            bell: service::Bell::default(),
+            failed: AtomicBool::new(false),
+        });
+        if !clean {
+            queue_flush.flush_all();
+        }
+        let running = Running {
+            _lock: lock,
+            log_flush: None,
+            dispatch: None,
+            queue_flush: None,
+            allocate: None,
+        };
+        let reader = Reader::new(&config);
+        let running = Mutex::new(Some(running));
+        let store = Store {
+            config,
+            log,
+            queues,
+            index,
+            flush,
+            progress,
+            queue_flush,
+            reader,
+            running,
+        };
+        store.start(arrivals)?;
+        Ok(Arc::new(store))
+    }
+
+    fn start(&self, arrivals: Arc<dyn Arrivals>) -> Result<(), StoreError> {
+        let mut running = self.running.lock();
+        let Some(running) = running.as_mut() else {
+            return Ok(());
+        };
+        let allocator = Arc::clone(self.log.allocator());
+        running.allocate = Some(service::spawn("allocate", move || allocator.run())?);
+        let dispatcher = Dispatcher {
+            log: Arc::clone(&self.log),
+            flush: Arc::clone(&self.flush),
+            queues: Arc::clone(&self.queues),
+            index: self.index.clone(),
+            progress: Arc::clone(&self.progress),
+            arrivals,
+            only_flushed: self.is_sync(),
+        };
+        running.dispatch = Some(service::spawn("dispatch", move || dispatcher.run())?);
+        let (flush, progress) = (Arc::clone(&self.flush), Arc::clone(&self.progress));
+        let pace = Pace {
+            interval: self.config.flush_interval,
+            least_pages: self.config.flush_least_pages,
+            thorough_interval: self.config.flush_thorough_interval,
+        };
+        running.log_flush = Some(if self.is_sync() {
+            service::spawn("flush-group", move || {
+                flush.run_group(|| progress.bell.ring())
+            })?
+        } else {
+            service::spawn("flush-timed", move || flush.run_timed(pace))?
+        });
+        let queue_flush = Arc::clone(&self.queue_flush);
+        let pace = Pace {
+            interval: self.config.queue_flush_interval,
+            least_pages: self.config.queue_flush_least_pages,
+            thorough_interval: self.config.queue_flush_thorough_interval,
+        };
+        running.queue_flush = Some(service::spawn("flush-queues", move || {
+            queue_flush.run(pace)
+        })?);
+        Ok(())
+    }
+
+    fn is_sync(&self) -> bool {
+        self.config.flush_disk_type == FlushDiskType::Sync
+    }
+
+    /// Takes no more appends, dispatches and writes everything to disk, and gives up the lock. Reads
+    /// still work. Returns whether all of it went well; if not, the next open recovers as after a
+    /// crash. Blocks; a second call does nothing.
+    pub fn close(&self) -> bool {
+        self.stop(true)
+    }
+
+    fn stop(&self, in_order: bool) -> bool {
+        let Some(running) = self.running.lock().take() else {
+            return true;
+        };
+        self.log.refuse(Unavailable::Closed);
+        self.flush.stop();
+        join(running.log_flush);
+        let flushed = in_order && self.flush.flush().is_ok();
+        self.progress.bell.stop();
+        join(running.dispatch);
+        self.queue_flush.bell.stop();
+        join(running.queue_flush);
+        self.log.allocator().stop();
+        join(running.allocate);
+        if !in_order {
+            self.flush.fail();
+            return false;
+        }
+        let settled = flushed && self.dispatch_behind_bytes() == 0 && self.queue_flush.flush_all();
+        let closed = settled
+            && mark_closed(&self.config.root_dir)
+                .inspect_err(|error| tracing::error!(%error))
+                .is_ok();
+        if !closed {
+            tracing::error!("store closed with work undone, the next start recovers");
+        }
+        closed
+    }
+
+    /// What it was opened with.
+    pub fn config(&self) -> &StoreConfig {
+        &self.config
+    }
+
+    /// Stores a message. It is in the page cache when this returns; see [`Store::durable`].
+    ///
+    /// # Errors
+    /// As [`AppendError`] tells; nothing was stored then.
+    pub fn append(&self, message: &NewMessage<'_>) -> Result<Appended, AppendError> {
+        let queue = self.queue_for(message)?;
+        let appended = self.log.append(message, &queue)?;
+        self.ring();
+        Ok(appended)
+    }
+
+    /// Stores several messages of one queue, all or none, in successive entries and with one store
+    /// time. Their bodies and properties are their own.
+    ///
+    /// # Errors
+    /// As [`AppendError`] tells; nothing was stored then.
+    pub fn append_batch(&self, messages: &[NewMessage<'_>]) -> Result<Vec<Appended>, AppendError> {
+        let first = messages
+            .first()
+            .ok_or(AppendError::MessageIllegal(Illegal::Batch))?;
+        if messages
+            .iter()
+            .any(|other| (other.topic, other.queue_id) != (first.topic, first.queue_id))
+        {
+            return Err(AppendError::MessageIllegal(Illegal::Batch));
+        }
+        let queue = self.queue_for(first)?;
+        let appended = self.log.append_batch(messages, &queue)?;
+        self.ring();
+        Ok(appended)
+    }
+
+    fn queue_for(&self, message: &NewMessage<'_>) -> Result<Arc<Queue>, AppendError> {
+        if let Some(queue) = self.queues.get(message.topic, message.queue_id) {
+            return Ok(queue);
+        }
+        message.record_bytes(u64::MAX)?;
+        Ok(self.queues.get_or_make(message.topic, message.queue_id))
+    }
+
+    fn ring(&self) {
+        if self.is_sync() {
+            self.flush.ring()
+        } else {
+            self.progress.bell.ring()
+        }
+    }
+
+    /// Resolves once the log is on disk up to `upto`, with an error if it never will be.
+    pub fn durable(&self, upto: LogOffset) -> Durable {
+        self.flush.durable(upto)
+    }
+
+    /// Why appends are refused now, if they are.
+    pub fn unavailable(&self) -> Option<Unavailable> {
+        self.log.refused()
+    }
+
+    /// How long the append that holds the log has held it. Milliseconds, 0 without one.
+    /// Java 4.7.0 `lockTimeMills`.
+    pub fn lock_held_ms(&self) -> u64 {
+        self.log.held_ms()
+    }
+
+    /// Whether an append has held the log for longer than `osPageCacheBusyTimeOutMills`.
+    pub fn is_page_cache_busy(&self) -> bool {
+        u128::from(self.lock_held_ms()) > self.config.page_cache_busy_timeout.as_millis()
+    }
+
+    /// Reads up to `max_messages` of a queue from `from` on, within the configured limits.
+    pub fn read_queue(
+        &self,
+        topic: &str,
+        queue_id: u32,
+        from: QueueOffset,
+        max_messages: u32,
+        select: &mut dyn Select,
+    ) -> QueueRead {
+        let queue = self.queues.get(topic, queue_id);
+        self.reader
+            .read(&self.log, queue.as_deref(), from, max_messages, select)
+    }
+
+    /// The whole record at `offset`, if one begins there.
+    pub fn record_at(&self, offset: LogOffset) -> Option<Bytes> {
+        self.log.record_at(offset.0)
+    }
+
+    /// First entry of a queue whose record is still in the log; 0 for a queue never used.
+    pub fn min_offset(&self, topic: &str, queue_id: u32) -> QueueOffset {
+        self.queues
+            .get(topic, queue_id)
+            .map_or(QueueOffset(0), |queue| queue.min_offset())
+    }
+
+    /// End of a queue: what the next message that becomes readable gets.
+    pub fn max_offset(&self, topic: &str, queue_id: u32) -> QueueOffset {
+        self.queues
+            .get(topic, queue_id)
+            .map_or(QueueOffset(0), |queue| queue.max_offset())
+    }
+
+    /// Entry of the message stored nearest to a time; the first or last one outside their times.
+    pub fn offset_by_time(&self, topic: &str, queue_id: u32, timestamp_ms: i64) -> QueueOffset {
+        let Some(queue) = self.queues.get(topic, queue_id) else {
+            return QueueOffset(0);
+        };
+        let store_time = |entry: crate::consume_queue::unit::Entry| {
+            let bytes = u64::from(entry.record_bytes.unsigned_abs());
+            self.log
+                .store_timestamp_ms(entry.log_offset.unsigned_abs(), bytes)
+                .unwrap_or(-1)
+        };
+        queue.offset_by_time(timestamp_ms, self.log.min_offset(), store_time)
+    }
+
+    /// When the message of an entry was stored. Milliseconds since 1970.
+    pub fn store_time(&self, topic: &str, queue_id: u32, offset: QueueOffset) -> Option<i64> {
+        let entry = self.queues.get(topic, queue_id)?.entry(offset)?;
+        let bytes = u64::from(entry.record_bytes.unsigned_abs());
+        self.log
+            .store_timestamp_ms(entry.log_offset.unsigned_abs(), bytes)
+    }
+
+    /// Where the record of an entry lies.
+    pub fn log_offset_of(
+        &self,
+        topic: &str,
+        queue_id: u32,
+        offset: QueueOffset,
+    ) -> Option<LogOffset> {
+        let entry = self.queues.get(topic, queue_id)?.entry(offset)?;
+        LogOffset::from_i64(entry.log_offset)
+    }
+
+    /// When the first message of a queue was stored. Milliseconds since 1970.
+    pub fn earliest_store_time(&self, topic: &str, queue_id: u32) -> Option<i64> {
+        self.store_time(topic, queue_id, self.min_offset(topic, queue_id))
+    }
+
+    /// When the first message of the log was stored. Milliseconds since 1970.
+    pub fn earliest_log_store_time(&self) -> Option<i64> {
+        let first = self.log.record_at(self.log.min_offset())?;
+        Record::decode(&first)
+            .ok()
+            .map(|record| record.store_timestamp_ms)
+    }
+
+    /// Messages with `key`, stored in `[begin_ms, end_ms]`: the newest of them, in log order, `max` and
+    /// `maxMsgsNumBatch` at most. Nothing when the store has no index.
+    pub fn query_by_key(
+        &self,
+        topic: &str,
+        key: &str,
+        max: u32,
+        begin_ms: i64,
+        end_ms: i64,
+    ) -> QueryResult {
+        let mut result = QueryResult::default();
+        let Some(index) = &self.index else {
+            return result;
+        };
+        let mut until_ms = end_ms;
+        // Hits whose records have expired hide older ones that have not: Java looks three times.
+        for _ in 0..3 {
+            let mut hits = index.search(topic, key, max as usize, begin_ms, until_ms);
+            hits.log_offsets.sort_unstable();
+            let Some(first) = hits.log_offsets.first() else {
+                break;
+            };
+            result.index_last_update_timestamp_ms = hits.last_timestamp_ms;
+            result.index_last_update_log_offset = LogOffset(hits.last_log_offset);
+            let first = self.log.record_at(*first);
+            if let Some(record) = first
+                .as_deref()
+                .and_then(|first| Record::decode(first).ok())
+            {
+                until_ms = record.store_timestamp_ms;
+            }
+            result.records.extend(
+                hits.log_offsets
+                    .iter()
+                    .filter_map(|offset| self.log.record_at(*offset)),
+            );
+            if !result.records.is_empty() || until_ms < begin_ms {
+                break;
+            }
+        }
+        result
+    }
+
+    /// First byte the log still has.
+    pub fn min_log_offset(&self) -> LogOffset {
+        LogOffset(self.log.min_offset())
+    }
+
+    /// End of the log.
+    pub fn max_log_offset(&self) -> LogOffset {
+        LogOffset(self.log.end())
+    }
+
+    /// How far the log is on disk.
+    pub fn flushed_log_offset(&self) -> LogOffset {
+        LogOffset(self.flush.flushed())
+    }
+
+    /// Bytes of the log that have no queue entries yet.
+    pub fn dispatch_behind_bytes(&self) -> u64 {
+        self.log.end().saturating_sub(self.progress.dispatched())
+    }
+
+    /// Topics that have had messages, in no order.
+    pub fn topics(&self) -> Vec<String> {
+        self.queues.topics()
+    }
+
+    /// Queues of a topic that have had messages, in order.
+    pub fn queue_ids(&self, topic: &str) -> Vec<u32> {
+        self.queues.queue_ids(topic)
+    }
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread {
+        // A service thread that panics ends the process, so there is no error to be had here.
+        let _ = thread.join();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.stop(false);
+    }
+}
