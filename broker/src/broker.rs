@@ -41,7 +41,6 @@ use crate::topic::TopicTable;
 const FIRST_SAVE: Duration = Duration::from_secs(10);
 
 /// A running broker: everything its handlers use.
-#[derive(Debug)]
 pub struct Broker {
     /// As it was started.
     pub config: BrokerConfig,
@@ -64,9 +63,29 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// `brokerIP1`, as refusals name this broker.
+    pub(crate) fn ip(&self) -> &str {
+        self.address
+            .rsplit_once(':')
+            .map_or(&self.address, |(ip, _)| ip)
+    }
+
     /// Some queue of `queues`; another one every time.
     pub(crate) fn any_queue(&self, queues: u32) -> u32 {
-        self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(queues).unwrap_or(0)
+        self.turn
+            .fetch_add(1, Ordering::Relaxed)
+            .checked_rem(queues)
+            .unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, address) = (&self.config.broker_name, &self.address);
+        f.debug_struct("Broker")
+            .field("name", name)
+            .field("address", address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,7 +118,9 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Address(error) => error.fmt(f),
-            StartError::BrokerIp { ip, reason } => write!(f, "brokerIP1={ip} cannot be resolved: {reason}"),
+            StartError::BrokerIp { ip, reason } => {
+                write!(f, "brokerIP1={ip} cannot be resolved: {reason}")
+            }
             StartError::Listen { addr, source } => write!(f, "listen on {addr}: {source}"),
             StartError::Table(error) => error.fmt(f),
             StartError::Store(error) => error.fmt(f),
@@ -144,10 +165,19 @@ pub struct Running {
 pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
     let began = Instant::now();
     let main = reserve(config.server.listen_port, &config)?;
-    let vip = config.server.vip_port().map(|port| reserve(port, &config)).transpose()?;
+    let vip = config
+        .server
+        .vip_port()
+        .map(|port| reserve(port, &config))
+        .transpose()?;
     let listening = main.local_addr();
     let broker = open(config, listening.port()).await?;
-    let mut running = Running { broker: Arc::clone(&broker), servers: Vec::new(), tasks: Mutex::default(), listening };
+    let mut running = Running {
+        broker: Arc::clone(&broker),
+        servers: Vec::new(),
+        tasks: Mutex::default(),
+        listening,
+    };
     for reserved in std::iter::once(main).chain(vip) {
         let addr = reserved.local_addr();
         match reserved.serve(Arc::clone(&broker)).await {
@@ -173,14 +203,18 @@ pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
 async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError> {
     let opening = tokio::task::spawn_blocking(move || {
         let addresses = address::choose(&config)?;
-        info!(ip = addresses.broker.ip, why = addresses.broker.reason, "the address that is registered");
+        info!(
+            ip = addresses.broker.ip,
+            why = addresses.broker.reason,
+            "the address that is registered"
+        );
         let address = format!("{}:{port}", addresses.broker.ip);
         let store_host = resolve(&addresses.broker.ip, port)?;
         let ha_port = port.saturating_add(1);
         let holds = Arc::new(Holds::default());
         let topics = TopicTable::load(&config)?;
         let groups = GroupTable::load(&config)?;
-        let offsets = OffsetTable::load(config.store.root_dir.join("config").join("consumerOffset.json"))?;
+        let offsets = OffsetTable::load(config.table_file("consumerOffset.json"))?;
         let arrivals = Arc::clone(&holds);
         let store = Store::open(config.store.clone(), arrivals)?;
         Ok(Arc::new(Broker {
@@ -200,7 +234,9 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             holds,
         }))
     });
-    opening.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    opening
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// Takes a port on all addresses, of both families where the machine has both.
@@ -214,8 +250,12 @@ fn reserve(port: u16, config: &BrokerConfig) -> Result<Reserved, StartError> {
     let everywhere = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
     let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
     match Server::reserve(everywhere, server.clone()) {
-        Err(source) if source.kind() == io::ErrorKind::AddrInUse => Err(StartError::Listen { addr, source }),
-        Err(_) => Server::reserve(addr, server).map_err(|source| StartError::Listen { addr, source }),
+        Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
+            Err(StartError::Listen { addr, source })
+        }
+        Err(_) => {
+            Server::reserve(addr, server).map_err(|source| StartError::Listen { addr, source })
+        }
         Ok(reserved) => Ok(reserved),
     }
 }
@@ -229,7 +269,10 @@ fn resolve(ip: &str, port: u16) -> Result<SocketAddr, StartError> {
         Ok(None) => "it has no address".to_owned(),
         Err(error) => error.to_string(),
     };
-    Err(StartError::BrokerIp { ip: ip.to_owned(), reason })
+    Err(StartError::BrokerIp {
+        ip: ip.to_owned(),
+        reason,
+    })
 }
 
 impl Running {
@@ -260,7 +303,12 @@ impl Running {
     /// Stops it in order. What was acknowledged is on disk afterwards.
     pub async fn stop(self) {
         let began = Instant::now();
-        let Running { broker, servers, tasks, .. } = self;
+        let Running {
+            broker,
+            servers,
+            tasks,
+            ..
+        } = self;
         broker.registration.stop(&broker).await;
         broker.holds.stop();
         for server in servers {
@@ -270,7 +318,11 @@ impl Running {
         let closing = tokio::task::spawn_blocking(move || {
             save_offsets(&broker);
             broker.store.close();
-            info!(broker = broker.config.broker_name, took_ms = began.elapsed().as_millis() as u64, "broker is down");
+            info!(
+                broker = broker.config.broker_name,
+                took_ms = began.elapsed().as_millis() as u64,
+                "broker is down"
+            );
         });
         if let Err(panic) = closing.await {
             error!(%panic, "close the store");
@@ -278,23 +330,49 @@ impl Running {
     }
 
     fn spawn_tasks(&self) {
-        let offsets = every(FIRST_SAVE, self.broker.config.flush_consumer_offset_interval, &self.broker, |broker| async move {
-            let saving = tokio::task::spawn_blocking(move || save_offsets(&broker));
-            let _ = saving.await; // a panic is in the log already
-        });
-        let expiry = every(client::EXPIRY_PERIOD, client::EXPIRY_PERIOD, &self.broker, |broker| async move {
-            broker.producers.expire();
-            broker.consumers.expire().into_iter().for_each(|change| notify::consumers_changed(&broker, change));
-        });
-        let check = every(hold::CHECK_PERIOD, hold::CHECK_PERIOD, &self.broker, |broker| async move {
-            broker.holds.check(|topic, queue_id| broker.store.max_offset(topic, queue_id));
-        });
+        let offsets = every(
+            FIRST_SAVE,
+            self.broker.config.flush_consumer_offset_interval,
+            &self.broker,
+            |broker| async move {
+                let saving = tokio::task::spawn_blocking(move || save_offsets(&broker));
+                let _ = saving.await; // a panic is in the log already
+            },
+        );
+        let expiry = every(
+            client::EXPIRY_PERIOD,
+            client::EXPIRY_PERIOD,
+            &self.broker,
+            |broker| async move {
+                broker.producers.expire();
+                broker
+                    .consumers
+                    .expire()
+                    .into_iter()
+                    .for_each(|change| notify::consumers_changed(&broker, change));
+            },
+        );
+        let check = every(
+            hold::CHECK_PERIOD,
+            hold::CHECK_PERIOD,
+            &self.broker,
+            |broker| async move {
+                broker
+                    .holds
+                    .check(|topic, queue_id| broker.store.max_offset(topic, queue_id));
+            },
+        );
         self.tasks.lock().extend([offsets, expiry, check]);
     }
 }
 
 /// Does something again and again; a turn that is late is not made up for.
-fn every<F>(first: Duration, period: Duration, broker: &Arc<Broker>, turn: impl Fn(Arc<Broker>) -> F + Send + 'static) -> JoinHandle<()>
+fn every<F>(
+    first: Duration,
+    period: Duration,
+    broker: &Arc<Broker>,
+    turn: impl Fn(Arc<Broker>) -> F + Send + 'static,
+) -> JoinHandle<()>
 where
     F: Future<Output = ()> + Send,
 {

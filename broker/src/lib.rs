@@ -1,9 +1,31 @@
 //! The broker: topics, groups, offsets, delivery.
+//!
+//! ```text
+//! handler   request code → function        topic group offset   the tables and their files
+//! client    who is connected               pull filter          what consumers get, and when
+//! broker    owns all of it, start and stop registration         what the name servers know
+//! ```
 
 pub mod address;
+pub mod broker;
 pub mod cli;
+pub mod client;
 pub mod config;
+pub mod filter;
 pub mod group;
+mod handler;
 pub mod json_file;
+mod message_id;
 pub mod offset;
+pub mod pull;
+pub mod registration;
 pub mod topic;
+
+pub use broker::{Broker, Running, StartError, run};
+pub use config::BrokerConfig;
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

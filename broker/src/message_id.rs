@@ -31,7 +31,10 @@ impl MessageIds {
             IpAddr::V4(ip) => ip.octets().iter().for_each(|byte| hex(&mut host, byte)),
             IpAddr::V6(ip) => ip.octets().iter().for_each(|byte| hex(&mut host, byte)),
         }
-        u32::from(store_host.port()).to_be_bytes().iter().for_each(|byte| hex(&mut host, byte));
+        u32::from(store_host.port())
+            .to_be_bytes()
+            .iter()
+            .for_each(|byte| hex(&mut host, byte));
         MessageIds { host }
     }
 
@@ -42,7 +45,11 @@ impl MessageIds {
         out.push_str(&self.host);
         for shift in (0..16).rev() {
             let digit = (offset.0 >> (4 * shift)) & 0xf;
-            out.push(DIGITS.get(digit as usize).map_or('0', |digit| char::from(*digit)));
+            out.push(
+                DIGITS
+                    .get(digit as usize)
+                    .map_or('0', |digit| char::from(*digit)),
+            );
         }
     }
 }
@@ -59,7 +66,10 @@ mod tests {
 
     #[test]
     fn ids_are_javas() {
-        assert_eq!(id("127.0.0.1:10911", 589_827), "7F00000100002A9F0000000000090003");
+        assert_eq!(
+            id("127.0.0.1:10911", 589_827),
+            "7F00000100002A9F0000000000090003"
+        );
         assert_eq!(
             id("[2001:db8::1]:10911", u64::MAX >> 1),
             "20010DB800000000000000000000000100002A9F7FFFFFFFFFFFFFFF"

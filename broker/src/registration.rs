@@ -22,13 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use remoting::body::data_version::DataVersion;
+use remoting::body::DataVersion;
 use remoting::body::register::RegisterBrokerBody;
 use remoting::body::topic_config::{TopicConfig, TopicConfigSerializeWrapper};
 use remoting::body::topics::KVTable;
 use remoting::code::{request, response};
 use remoting::header::route::{
-    QueryDataVersionRequest, QueryDataVersionResponse, RegisterBrokerRequest, UnregisterBrokerRequest,
+    QueryDataVersionReply, QueryDataVersionRequest, RegisterBrokerRequest, UnregisterBrokerRequest,
 };
 use remoting::java::json;
 use remoting::{CallError, Client, ClientConfig, Command, Refusal};
@@ -111,8 +111,18 @@ impl Registration {
             idle: config.client.idle,
             ..ClientConfig::default()
         });
-        let line = |addr: &str| Arc::new(Line { addr: addr.to_owned(), pending: Mutex::default(), wake: Notify::new() });
-        Registration { client, lines: config.name_servers().map(line).collect(), tasks: Mutex::default() }
+        let line = |addr: &str| {
+            Arc::new(Line {
+                addr: addr.to_owned(),
+                pending: Mutex::default(),
+                wake: Notify::new(),
+            })
+        };
+        Registration {
+            client,
+            lines: config.name_servers().map(line).collect(),
+            tasks: Mutex::default(),
+        }
     }
 
     /// Begins, and waits until every name server has answered or failed once, `registerBrokerTimeoutMills` at most.
@@ -171,16 +181,29 @@ async fn keep_registered(broker: Arc<Broker>, line: Arc<Line>, tried: mpsc::Send
         tried.take();
         match &outcome {
             Ok(()) if known == Some(true) => debug!(namesrv = line.addr, ?wanted, "registered"),
-            Ok(()) => info!(namesrv = line.addr, broker = broker.config.broker_name, "registered"),
-            Err(failure) if known == Some(false) => debug!(namesrv = line.addr, %failure, "register"),
-            Err(failure) => warn!(namesrv = line.addr, %failure, "register; try again until it answers"),
+            Ok(()) => info!(
+                namesrv = line.addr,
+                broker = broker.config.broker_name,
+                "registered"
+            ),
+            Err(failure) if known == Some(false) => {
+                debug!(namesrv = line.addr, %failure, "register")
+            }
+            Err(failure) => {
+                warn!(namesrv = line.addr, %failure, "register; try again until it answers")
+            }
         }
         known = Some(outcome.is_ok());
         wanted = match outcome {
             Ok(()) => line.next(&broker).await,
             Err(failure) => {
                 let refused = matches!(failure, Failure::Refused(_));
-                tokio::time::sleep(if refused { broker.config.register_period() } else { RETRY }).await;
+                tokio::time::sleep(if refused {
+                    broker.config.register_period()
+                } else {
+                    RETRY
+                })
+                .await;
                 line.take_pending();
                 Wanted::All { force: true }
             }
@@ -202,7 +225,9 @@ impl Line {
                 return Wanted::All { force: true };
             }
             if Instant::now() >= due {
-                return Wanted::All { force: broker.config.force_register };
+                return Wanted::All {
+                    force: broker.config.force_register,
+                };
             }
         }
     }
@@ -222,7 +247,9 @@ async fn register(broker: &Broker, line: &Line, wanted: &Wanted) -> Result<(), F
         Wanted::All { .. } => broker.topics.wrapper(),
         Wanted::Topics(names) => some_topics(broker, names),
     };
-    if *wanted == (Wanted::All { force: false }) && !is_outdated(broker, line, topics.data_version).await {
+    if *wanted == (Wanted::All { force: false })
+        && !is_outdated(broker, line, topics.data_version).await
+    {
         return Ok(());
     }
     let body = RegisterBrokerBody {
@@ -244,7 +271,9 @@ async fn register(broker: &Broker, line: &Line, wanted: &Wanted) -> Result<(), F
     if !reply.body.is_empty() {
         match json::read::<KVTable>(&reply.body.into_bytes()) {
             Ok(ordered) => broker.topics.set_ordered(&ordered.table),
-            Err(error) => warn!(namesrv = line.addr, %error, "read the ordered topics of a registration's answer"),
+            Err(error) => {
+                warn!(namesrv = line.addr, %error, "read the ordered topics of a registration's answer")
+            }
         }
     }
     Ok(())
@@ -258,11 +287,14 @@ async fn is_outdated(broker: &Broker, line: &Line, version: DataVersion) -> bool
         cluster_name: broker.config.cluster_name.clone(),
         broker_id: broker.config.broker_id,
     };
-    let request = Command::request_with(request::QUERY_DATA_VERSION, &header).with_body(json::write(&version));
+    let request = Command::request_with(request::QUERY_DATA_VERSION, &header)
+        .with_body(json::write(&version));
     let Ok(reply) = call(broker, line, request, broker.config.register_timeout).await else {
         return true;
     };
-    let unchanged = reply.header::<QueryDataVersionResponse>().is_ok_and(|header| !header.changed);
+    let unchanged = reply
+        .header::<QueryDataVersionReply>()
+        .is_ok_and(|header| !header.changed);
     let theirs = json::read::<DataVersion>(&reply.body.into_bytes());
     !unchanged || theirs.is_ok_and(|theirs| theirs != version)
 }
@@ -275,31 +307,55 @@ async fn unregister(broker: &Broker, line: &Line) -> Result<(), Failure> {
         broker_id: broker.config.broker_id,
     };
     let request = Command::request_with(request::UNREGISTER_BROKER, &header);
-    call(broker, line, request, UNREGISTER_LIMIT).await.map(|_| ())
+    call(broker, line, request, UNREGISTER_LIMIT)
+        .await
+        .map(|_| ())
 }
 
-async fn call(broker: &Broker, line: &Line, request: Command, limit: Duration) -> Result<Command, Failure> {
-    let reply = broker.registration.client.call(&line.addr, request, limit).await?;
+async fn call(
+    broker: &Broker,
+    line: &Line,
+    request: Command,
+    limit: Duration,
+) -> Result<Command, Failure> {
+    let reply = broker
+        .registration
+        .client
+        .call(&line.addr, request, limit)
+        .await?;
     if reply.code == response::SUCCESS {
         return Ok(reply);
     }
-    Err(Failure::Refused(Refusal::new(reply.code, reply.remark.unwrap_or_default())))
+    Err(Failure::Refused(Refusal::new(
+        reply.code,
+        reply.remark.unwrap_or_default(),
+    )))
 }
 
 /// These topics under the version of the whole table. One that was deleted meanwhile is left out.
 fn some_topics(broker: &Broker, names: &BTreeSet<String>) -> TopicConfigSerializeWrapper {
     let mut topics = broker.topics.wrapper();
-    topics.topic_config_table.retain(|name, _| names.contains(name));
+    topics
+        .topic_config_table
+        .retain(|name, _| names.contains(name));
     topics
 }
 
 /// The topics as a broker with this permission shows them: unless it is read and write, it stands in the place of
 /// every topic's own, and what else a topic has goes back to its default, as in Java.
-fn with_permission(mut topics: TopicConfigSerializeWrapper, permission: i32) -> TopicConfigSerializeWrapper {
+fn with_permission(
+    mut topics: TopicConfigSerializeWrapper,
+    permission: i32,
+) -> TopicConfigSerializeWrapper {
     if permission & READ_AND_WRITE != READ_AND_WRITE {
         for topic in topics.topic_config_table.values_mut() {
             let name = std::mem::take(&mut topic.topic_name);
-            *topic = TopicConfig::new(name, topic.read_queue_nums, topic.write_queue_nums, permission);
+            *topic = TopicConfig::new(
+                name,
+                topic.read_queue_nums,
+                topic.write_queue_nums,
+                permission,
+            );
         }
     }
     topics
@@ -310,7 +366,11 @@ mod tests {
     use super::*;
 
     fn line() -> Line {
-        Line { addr: "127.0.0.1:9876".to_owned(), pending: Mutex::default(), wake: Notify::new() }
+        Line {
+            addr: "127.0.0.1:9876".to_owned(),
+            pending: Mutex::default(),
+            wake: Notify::new(),
+        }
     }
 
     #[test]
@@ -330,10 +390,16 @@ mod tests {
     #[test]
     fn a_broker_that_may_not_write_shows_no_topic_as_writable() {
         let mut topics = TopicConfigSerializeWrapper::default();
-        let topic = TopicConfig { order: true, ..TopicConfig::new("T", 8, 4, 7) };
+        let topic = TopicConfig {
+            order: true,
+            ..TopicConfig::new("T", 8, 4, 7)
+        };
         topics.topic_config_table.insert("T".to_owned(), topic);
         assert_eq!(with_permission(topics.clone(), 6), topics);
         let shown = with_permission(topics, 4);
-        assert_eq!(shown.topic_config_table["T"], TopicConfig::new("T", 8, 4, 4));
+        assert_eq!(
+            shown.topic_config_table["T"],
+            TopicConfig::new("T", 8, 4, 4)
+        );
     }
 }

@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use remoting::Peer;
-use remoting::body::heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel, SubscriptionData};
+use remoting::body::heartbeat::{
+    ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel, SubscriptionData,
+};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -86,11 +88,18 @@ impl Consumers {
     pub fn register(&self, client: &Client, data: ConsumerData) -> Option<Change> {
         let mut table = self.table.write();
         let table = &mut *table;
-        let group = table.groups.entry(data.group_name.clone()).or_insert_with(|| Group::new(&data));
+        let group = table
+            .groups
+            .entry(data.group_name.clone())
+            .or_insert_with(|| Group::new(&data));
         let joined = group.seen(client);
         if joined {
             info!(group = data.group_name, client = client.id, remote = %client.peer.remote(), "consumer joins");
-            table.groups_of.entry(client.peer.id()).or_default().push(data.group_name.clone());
+            table
+                .groups_of
+                .entry(client.peer.id())
+                .or_default()
+                .push(data.group_name.clone());
         }
         group.consume_type = data.consume_type;
         group.message_model = data.message_model;
@@ -118,7 +127,10 @@ impl Consumers {
         }
         let mut table = self.table.write();
         let groups = table.groups_of.remove(&peer.id()).unwrap_or_default();
-        groups.iter().filter_map(|group| table.remove_member(group, peer.id())).collect()
+        groups
+            .iter()
+            .filter_map(|group| table.remove_member(group, peer.id()))
+            .collect()
     }
 
     /// Takes out members that have been silent for too long and closes their connections.
@@ -127,15 +139,27 @@ impl Consumers {
         let mut table = self.table.write();
         let mut dead = Vec::new();
         for (name, group) in &table.groups {
-            for member in group.members.values().filter(|member| now - member.seen > EXPIRY) {
-                warn!(group = name, client = member.client.id, "consumer is silent: close its connection");
+            for member in group
+                .members
+                .values()
+                .filter(|member| now - member.seen > EXPIRY)
+            {
+                warn!(
+                    group = name,
+                    client = member.client.id,
+                    "consumer is silent: close its connection"
+                );
                 dead.push(Arc::clone(&member.client.peer));
             }
         }
         let mut changes = Vec::new();
         for peer in dead {
             let groups = table.groups_of.remove(&peer.id()).unwrap_or_default();
-            changes.extend(groups.iter().filter_map(|group| table.remove_member(group, peer.id())));
+            changes.extend(
+                groups
+                    .iter()
+                    .filter_map(|group| table.remove_member(group, peer.id())),
+            );
             peer.close();
         }
         changes
@@ -158,7 +182,11 @@ impl Consumers {
     pub fn client_ids(&self, group: &str) -> Vec<String> {
         let table = self.table.read();
         let members = table.groups.get(group).map(|group| group.members.values());
-        let ids: HashSet<&String> = members.into_iter().flatten().map(|member| &member.client.id).collect();
+        let ids: HashSet<&String> = members
+            .into_iter()
+            .flatten()
+            .map(|member| &member.client.id)
+            .collect();
         ids.into_iter().cloned().collect()
     }
 
@@ -206,21 +234,30 @@ impl Group {
             Some(member) => {
                 member.seen = seen;
                 if member.client.id != client.id {
-                    warn!(old = member.client.id, new = client.id, "consumer has changed its id on one connection");
+                    warn!(
+                        old = member.client.id,
+                        new = client.id,
+                        "consumer has changed its id on one connection"
+                    );
                     member.client = client.clone();
                 }
                 false
             }
             None => {
                 let client = client.clone();
-                self.members.insert(client.peer.id(), Member { client, seen });
+                self.members
+                    .insert(client.peer.id(), Member { client, seen });
                 true
             }
         }
     }
 
     /// Takes over the topics of a heartbeat. Whether a topic came or went.
-    fn subscribe(&mut self, name: &str, wanted: impl IntoIterator<Item = SubscriptionData>) -> bool {
+    fn subscribe(
+        &mut self,
+        name: &str,
+        wanted: impl IntoIterator<Item = SubscriptionData>,
+    ) -> bool {
         let mut changed = false;
         let mut topics = HashSet::new();
         for data in wanted {
@@ -230,9 +267,15 @@ impl Group {
                 continue;
             }
             changed |= old.is_none();
-            debug!(group = name, topic = data.topic, expression = data.sub_string, "subscription");
+            debug!(
+                group = name,
+                topic = data.topic,
+                expression = data.sub_string,
+                "subscription"
+            );
             let tags = TagFilter::of(&data);
-            self.subscriptions.insert(data.topic.clone(), Arc::new(Subscription { data, tags }));
+            self.subscriptions
+                .insert(data.topic.clone(), Arc::new(Subscription { data, tags }));
         }
         let before = self.subscriptions.len();
         self.subscriptions.retain(|topic, _| topics.contains(topic));
@@ -240,6 +283,13 @@ impl Group {
     }
 
     fn change(&self, group: String) -> Change {
-        Change { group, members: self.members.values().map(|member| Arc::clone(&member.client.peer)).collect() }
+        Change {
+            group,
+            members: self
+                .members
+                .values()
+                .map(|member| Arc::clone(&member.client.peer))
+                .collect(),
+        }
     }
 }

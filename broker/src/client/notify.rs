@@ -11,10 +11,16 @@ use remoting::header::client::NotifyConsumerIdsChangedRequest;
 use tracing::debug;
 
 use super::consumers::Change;
+use crate::broker::Broker;
 
-/// Tells every member.
-pub(crate) fn consumers_changed(change: Change) {
-    let header = NotifyConsumerIdsChangedRequest { consumer_group: change.group };
+/// Tells every member, unless `notifyConsumerIdsChangedEnable` forbids it.
+pub(crate) fn consumers_changed(broker: &Broker, change: Change) {
+    if !broker.config.notify_consumer_ids_changed {
+        return;
+    }
+    let header = NotifyConsumerIdsChangedRequest {
+        consumer_group: change.group,
+    };
     for member in change.members {
         let notice = Command::request_with(request::NOTIFY_CONSUMER_IDS_CHANGED, &header);
         if let Err(error) = member.push(notice) {

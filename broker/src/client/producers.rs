@@ -39,14 +39,28 @@ impl Producers {
         let seen = Instant::now();
         let mut table = self.table.write();
         let table = &mut *table;
-        if let Some(member) = table.groups.get_mut(group).and_then(|members| members.get_mut(&client.peer.id())) {
+        if let Some(member) = table
+            .groups
+            .get_mut(group)
+            .and_then(|members| members.get_mut(&client.peer.id()))
+        {
             member.seen = seen;
             return;
         }
         info!(group, client = client.id, remote = %client.peer.remote(), "producer joins");
         let members = table.groups.entry(group.to_owned()).or_default();
-        members.insert(client.peer.id(), Member { client: client.clone(), seen });
-        table.groups_of.entry(client.peer.id()).or_default().push(group.to_owned());
+        members.insert(
+            client.peer.id(),
+            Member {
+                client: client.clone(),
+                seen,
+            },
+        );
+        table
+            .groups_of
+            .entry(client.peer.id())
+            .or_default()
+            .push(group.to_owned());
     }
 
     /// Takes a member out of a group at its own wish.
@@ -79,7 +93,11 @@ impl Producers {
         let mut dead = Vec::new();
         for (name, members) in &table.groups {
             for member in members.values().filter(|member| now - member.seen > EXPIRY) {
-                warn!(group = name, client = member.client.id, "producer is silent: close its connection");
+                warn!(
+                    group = name,
+                    client = member.client.id,
+                    "producer is silent: close its connection"
+                );
                 dead.push(Arc::clone(&member.client.peer));
             }
         }
@@ -112,7 +130,9 @@ impl Producers {
 
 impl Table {
     fn remove_member(&mut self, name: &str, peer_id: u64) {
-        let Some(members) = self.groups.get_mut(name) else { return };
+        let Some(members) = self.groups.get_mut(name) else {
+            return;
+        };
         if let Some(member) = members.remove(&peer_id) {
             info!(group = name, client = member.client.id, "producer leaves");
         }

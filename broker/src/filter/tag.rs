@@ -16,15 +16,12 @@ use remoting::body::heartbeat::SubscriptionData;
 use store::{Select, java_hash};
 
 /// The expression that wants everything.
-pub const ALL: &str = "*";
+const ALL: &str = SubscriptionData::ALL;
 
-/// The expression type of tags; what a missing or empty type means.
-pub const TAG: &str = "TAG";
-
-/// Whether subscriptions of this type are filtered by tag.
+/// Whether subscriptions of this type are filtered by tag; one that says none is.
 #[must_use]
-pub fn is_tag_type(expression_type: Option<&str>) -> bool {
-    expression_type.is_none_or(|kind| kind.is_empty() || kind == TAG)
+pub fn is_tag_type(expression_type: &str) -> bool {
+    matches!(expression_type, "" | SubscriptionData::TAG)
 }
 
 /// The tags a subscription wants.
@@ -69,8 +66,13 @@ impl TagFilter {
         if expression.split("||").all(str::is_empty) {
             return Err(NoTags);
         }
-        let tags = expression.split("||").map(|tag| tag.trim_matches(|c| c <= ' '));
-        Ok(TagFilter::one_of(tags.filter(|tag| !tag.is_empty()).map(|tag| java_hash(tag.as_bytes()))))
+        let tags = expression
+            .split("||")
+            .map(|tag| tag.trim_matches(|c| c <= ' '));
+        Ok(TagFilter::one_of(
+            tags.filter(|tag| !tag.is_empty())
+                .map(|tag| java_hash(tag.as_bytes())),
+        ))
     }
 
     fn one_of(hashes: impl Iterator<Item = i32>) -> TagFilter {
@@ -121,12 +123,18 @@ mod tests {
     #[test]
     fn bars_alone_are_refused_and_blanks_between_them_want_nothing() {
         assert_eq!(TagFilter::parse(Some("||||")), Err(NoTags));
-        assert_eq!(TagFilter::parse(Some("|| ")), Ok(TagFilter::OneOf([].into())));
+        assert_eq!(
+            TagFilter::parse(Some("|| ")),
+            Ok(TagFilter::OneOf([].into()))
+        );
     }
 
     #[test]
     fn the_registered_hashes_count_not_the_words() {
-        let mut subscription = SubscriptionData { sub_string: "TagA".to_owned(), ..SubscriptionData::default() };
+        let mut subscription = SubscriptionData {
+            sub_string: "TagA".to_owned(),
+            ..SubscriptionData::default()
+        };
         subscription.code_set = [java_hash(b"TagB")].into_iter().collect();
         let filter = TagFilter::of(&subscription);
         assert!(filter.matches(tags_code(b"TagB")));
@@ -135,15 +143,21 @@ mod tests {
 
     #[test]
     fn a_class_filter_and_a_star_want_everything() {
-        let star = SubscriptionData { sub_string: ALL.to_owned(), ..SubscriptionData::default() };
-        let class = SubscriptionData { class_filter_mode: true, ..SubscriptionData::default() };
+        let star = SubscriptionData {
+            sub_string: ALL.to_owned(),
+            ..SubscriptionData::default()
+        };
+        let class = SubscriptionData {
+            class_filter_mode: true,
+            ..SubscriptionData::default()
+        };
         assert_eq!(TagFilter::of(&star), TagFilter::All);
         assert_eq!(TagFilter::of(&class), TagFilter::All);
     }
 
     #[test]
     fn only_tag_and_nothing_are_the_tag_type() {
-        assert!(is_tag_type(None) && is_tag_type(Some("")) && is_tag_type(Some("TAG")));
-        assert!(!is_tag_type(Some("SQL92")));
+        assert!(is_tag_type("") && is_tag_type("TAG"));
+        assert!(!is_tag_type("SQL92"));
     }
 }

@@ -66,19 +66,36 @@ pub struct Ticket {
 
 impl Holds {
     /// Waits for a message of this queue, at `from` or behind it. Once the broker stops nobody waits any more.
-    pub fn enter(self: &Arc<Holds>, topic: &str, queue_id: u32, from: QueueOffset, filter: TagFilter) -> Ticket {
+    pub fn enter(
+        self: &Arc<Holds>,
+        topic: &str,
+        queue_id: u32,
+        from: QueueOffset,
+        filter: TagFilter,
+    ) -> Ticket {
         let (wake, woken) = oneshot::channel();
         let mut table = self.table.lock();
         let id = table.next_id;
         table.next_id += 1;
         if !table.stopped {
-            let waiter = Waiter { id, from, filter, wake };
+            let waiter = Waiter {
+                id,
+                from,
+                filter,
+                wake,
+            };
             table.queue(topic, queue_id).push(waiter);
             self.waiting.fetch_add(1, Ordering::Relaxed);
         }
         drop(table);
         fence(Ordering::SeqCst); // pairs with the one in `arrived`: either it sees us, or we see its message
-        Ticket { holds: Arc::clone(self), topic: topic.to_owned(), queue_id, id, woken }
+        Ticket {
+            holds: Arc::clone(self),
+            topic: topic.to_owned(),
+            queue_id,
+            id,
+            woken,
+        }
     }
 
     /// Wakes those whose queue has grown past them.
@@ -124,9 +141,15 @@ impl Holds {
 
     fn leave(&self, ticket: &Ticket) {
         let mut table = self.table.lock();
-        let Some(queues) = table.queues.get_mut(&ticket.topic) else { return };
-        let Some(waiters) = queues.get_mut(&ticket.queue_id) else { return };
-        let Some(place) = waiters.iter().position(|waiter| waiter.id == ticket.id) else { return };
+        let Some(queues) = table.queues.get_mut(&ticket.topic) else {
+            return;
+        };
+        let Some(waiters) = queues.get_mut(&ticket.queue_id) else {
+            return;
+        };
+        let Some(place) = waiters.iter().position(|waiter| waiter.id == ticket.id) else {
+            return;
+        };
         waiters.swap_remove(place);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         if waiters.is_empty() {
@@ -145,8 +168,12 @@ impl Arrivals for Holds {
             return;
         }
         let mut table = self.table.lock();
-        let Some(queues) = table.queues.get_mut(arrival.topic) else { return };
-        let Some(waiters) = queues.get_mut(&arrival.queue_id) else { return };
+        let Some(queues) = table.queues.get_mut(arrival.topic) else {
+            return;
+        };
+        let Some(waiters) = queues.get_mut(&arrival.queue_id) else {
+            return;
+        };
         self.wake_some(waiters, |waiter| {
             arrival.queue_offset >= waiter.from && waiter.filter.matches(arrival.tags_code)
         });
@@ -161,7 +188,11 @@ impl Arrivals for Holds {
 
 impl Table {
     fn queue(&mut self, topic: &str, queue_id: u32) -> &mut Vec<Waiter> {
-        self.queues.entry(topic.to_owned()).or_default().entry(queue_id).or_default()
+        self.queues
+            .entry(topic.to_owned())
+            .or_default()
+            .entry(queue_id)
+            .or_default()
     }
 }
 
@@ -192,7 +223,11 @@ mod tests {
             topic: "T",
             queue_id,
             queue_offset: QueueOffset(queue_offset),
-            tags_code: if tag.is_empty() { 0 } else { tags_code(tag.as_bytes()) },
+            tags_code: if tag.is_empty() {
+                0
+            } else {
+                tags_code(tag.as_bytes())
+            },
             store_timestamp_ms: 0,
             properties: b"",
         }
@@ -252,7 +287,12 @@ mod tests {
         let wait = enter(&holds, TagFilter::All).woken(LONG);
         holds.stop();
         assert!(wait.now_or_never().is_some());
-        assert!(enter(&holds, TagFilter::All).woken(LONG).now_or_never().is_some());
+        assert!(
+            enter(&holds, TagFilter::All)
+                .woken(LONG)
+                .now_or_never()
+                .is_some()
+        );
         assert!(holds.is_empty());
     }
 

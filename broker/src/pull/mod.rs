@@ -1,3 +1,5 @@
 //! Reading messages for consumers, and letting consumers wait for them.
 
+pub(crate) mod cold;
 pub mod hold;
+pub(crate) mod moved;

@@ -32,6 +32,27 @@ header! {
     }
 }
 
+impl PullRequest<'_> {
+    /// The same, free of the command it was read from: for a pull that waits.
+    #[must_use]
+    pub fn into_owned(self) -> PullRequest<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        PullRequest {
+            consumer_group: owned(self.consumer_group),
+            topic: owned(self.topic),
+            subscription: self.subscription.map(owned),
+            expression_type: self.expression_type.map(owned),
+            queue_id: self.queue_id,
+            queue_offset: self.queue_offset,
+            max_msg_nums: self.max_msg_nums,
+            sys_flag: self.sys_flag,
+            commit_offset: self.commit_offset,
+            suspend_timeout_millis: self.suspend_timeout_millis,
+            sub_version: self.sub_version,
+        }
+    }
+}
+
 header! {
     /// Goes with codes 0, 19, 20 and 21, always whole: without one of them the client throws.
     pub struct PullReply {

@@ -1,0 +1,81 @@
+//! What administrators ask of topics and groups: 17, 215, 21, 200, 201.
+//!
+//! Changes are written to disk before they are answered, off the connection's task. The rule that is easy to break: only
+//! the topic that was changed is registered at once, the others keep what the name servers know of them.
+//!
+//! Java 4.7.0 `broker/processor/AdminBrokerProcessor.java`, which answers 17 before it has done it.
+
+use std::sync::Arc;
+
+use remoting::body::groups::SubscriptionGroupConfig;
+use remoting::body::topic_config::{TopicConfig, TopicFilterType};
+use remoting::header::topic::{CreateTopicRequest, DeleteTopicRequest};
+use remoting::java::json;
+use remoting::{Answer, Command, Refusal};
+
+use super::{blocking, body};
+use crate::broker::Broker;
+
+/// 17
+pub(super) fn update_topic(broker: &Arc<Broker>, request: Command) -> Answer {
+    let broker = Arc::clone(broker);
+    blocking(move || {
+        let header: CreateTopicRequest = request.header()?;
+        let filter_type = TopicFilterType::from_name(&header.topic_filter_type);
+        let no_type =
+            || Refusal::system_error("the custom field <topicFilterType> is no filter type");
+        let topic = TopicConfig {
+            topic_filter_type: filter_type.ok_or_else(no_type)?,
+            topic_sys_flag: header.topic_sys_flag,
+            ..TopicConfig::new(
+                header.topic,
+                header.read_queue_nums,
+                header.write_queue_nums,
+                header.perm,
+            )
+        };
+        let topic = broker
+            .topics
+            .update(topic)
+            .map_err(|error| Refusal::system_error(error.to_string()))?;
+        broker.registration.topic_changed(&topic.topic_name);
+        Ok(Command::success())
+    })
+}
+
+/// 215
+pub(super) fn delete_topic(broker: &Arc<Broker>, request: Command) -> Answer {
+    let broker = Arc::clone(broker);
+    blocking(move || {
+        let DeleteTopicRequest { topic } = request.header()?;
+        broker
+            .topics
+            .delete(&topic)
+            .map_err(|error| Refusal::system_error(error.to_string()))?;
+        broker.offsets.forget_topic(&topic);
+        Ok(Command::success())
+    })
+}
+
+/// 21
+pub(super) fn all_topics(broker: &Broker) -> Result<Command, Refusal> {
+    Ok(Command::success().with_body(json::write(&broker.topics.wrapper())))
+}
+
+/// 200
+pub(super) fn update_group(broker: &Arc<Broker>, request: Command) -> Answer {
+    let broker = Arc::clone(broker);
+    blocking(move || {
+        let group: SubscriptionGroupConfig = body(request)?;
+        broker
+            .groups
+            .update(group)
+            .map_err(|error| Refusal::system_error(error.to_string()))?;
+        Ok(Command::success())
+    })
+}
+
+/// 201
+pub(super) fn all_groups(broker: &Broker) -> Result<Command, Refusal> {
+    Ok(Command::success().with_body(json::write(&broker.groups.wrapper())))
+}

@@ -1,0 +1,136 @@
+//! Clients: heartbeat (34), leaving (35), "can you filter by this" (46), who is in my group (38).
+//!
+//! The rule that is easy to break: a heartbeat that changes a group is told to all its members before anything else
+//! happens (code 40), the one that sent it included.
+//!
+//! Java 4.7.0 `broker/processor/ClientManageProcessor.java`, `ConsumerManageProcessor.java` (38).
+
+use std::sync::Arc;
+
+use remoting::body::client::CheckClientBody;
+use remoting::body::groups::{ConsumerListByGroup, SubscriptionGroupConfig};
+use remoting::body::heartbeat::{ConsumerData, HeartbeatData};
+use remoting::body::topic_config::TopicConfig;
+use remoting::header::client::{GetConsumerListByGroupRequest, UnregisterClientRequest};
+use remoting::java::json;
+use remoting::{Command, Peer, Refusal};
+use tracing::{debug, warn};
+
+use super::body;
+use crate::broker::Broker;
+use crate::client::{Client, notify};
+use crate::filter::tag::is_tag_type;
+use crate::topic::perm;
+
+/// Java's `TopicSysFlag` of a retry topic whose group belongs to a unit.
+const UNIT_SUBSCRIPTION: i32 = 2;
+
+/// 34
+pub(super) fn heartbeat(
+    broker: &Broker,
+    peer: &Arc<Peer>,
+    request: Command,
+) -> Result<Command, Refusal> {
+    let (language, version) = (request.language, request.version);
+    let heartbeat: HeartbeatData = body(request)?;
+    let client = Client {
+        peer: Arc::clone(peer),
+        id: heartbeat.client_id,
+        language,
+        version,
+    };
+    for data in heartbeat.consumer_data_set {
+        consumer(broker, &client, data);
+    }
+    for data in heartbeat.producer_data_set {
+        broker.producers.register(&client, &data.group_name);
+    }
+    Ok(Command::success())
+}
+
+fn consumer(broker: &Broker, client: &Client, data: ConsumerData) {
+    let group = broker.groups.find(
+        &data.group_name,
+        broker.config.auto_create_subscription_group,
+    );
+    if let Some(group) = &group {
+        retry_topic(broker, group, data.unit_mode);
+    }
+    let told = group.is_none_or(|group| group.notify_consumer_ids_changed_enable);
+    if let Some(change) = broker.consumers.register(client, data).filter(|_| told) {
+        notify::consumers_changed(broker, change);
+    }
+}
+
+/// Makes the topic a group's messages come back through, if it has none.
+fn retry_topic(broker: &Broker, group: &SubscriptionGroupConfig, unit_mode: bool) {
+    let queues = group.retry_queue_nums;
+    let name = format!("%RETRY%{}", group.group_name);
+    let topic = TopicConfig {
+        topic_sys_flag: if unit_mode { UNIT_SUBSCRIPTION } else { 0 },
+        ..TopicConfig::new(name, queues, queues, perm::READ | perm::WRITE)
+    };
+    match broker.topics.for_group(topic) {
+        Ok(found) if found.created => broker.registration.changed(),
+        Ok(_) => {}
+        Err(error) => warn!(group = group.group_name, %error, "group has no retry topic"),
+    }
+}
+
+/// 35
+pub(super) fn unregister(
+    broker: &Broker,
+    peer: &Peer,
+    request: &Command,
+) -> Result<Command, Refusal> {
+    let header: UnregisterClientRequest = request.header()?;
+    if let Some(group) = header.producer_group {
+        broker.producers.unregister(&group, peer);
+    }
+    if let Some(group) = header.consumer_group {
+        let config = broker.groups.get(&group);
+        let told = config.is_none_or(|config| config.notify_consumer_ids_changed_enable);
+        if let Some(change) = broker.consumers.unregister(&group, peer).filter(|_| told) {
+            notify::consumers_changed(broker, change);
+        }
+    }
+    Ok(Command::success())
+}
+
+/// 46. Only tags are filtered by so far; Java says the same with `enablePropertyFilter=false`, its default.
+pub(super) fn check(request: Command) -> Result<Command, Refusal> {
+    let CheckClientBody {
+        client_id,
+        group,
+        subscription_data,
+    } = body(request)?;
+    if is_tag_type(&subscription_data.expression_type) {
+        return Ok(Command::success());
+    }
+    debug!(
+        client_id,
+        group,
+        expression = subscription_data.sub_string,
+        "refuse a filter"
+    );
+    Err(no_filter(&subscription_data.expression_type))
+}
+
+/// The refusal of an expression that is no tags.
+pub(super) fn no_filter(expression_type: &str) -> Refusal {
+    let remark =
+        format!("The broker does not support consumer to filter message by {expression_type}");
+    Refusal::system_error(remark)
+}
+
+/// 38
+pub(super) fn consumer_list(broker: &Broker, request: &Command) -> Result<Command, Refusal> {
+    let GetConsumerListByGroupRequest { consumer_group } = request.header()?;
+    let consumer_id_list = broker.consumers.client_ids(&consumer_group);
+    if consumer_id_list.is_empty() {
+        return Err(Refusal::system_error(format!(
+            "no consumer for this group, {consumer_group}"
+        )));
+    }
+    Ok(Command::success().with_body(json::write(&ConsumerListByGroup { consumer_id_list })))
+}

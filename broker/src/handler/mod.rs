@@ -1,0 +1,88 @@
+//! What this broker serves: request code → function.
+//!
+//! ```text
+//! remoting ─ call ─▶ match on the code ─▶ one function ─▶ Command | Refusal | an answer that waits
+//! ```
+//!
+//! A handler checks, asks the tables and the store, and answers. It sees no socket. The rule that is easy to break: it
+//! runs in the task of its connection and holds up every request behind it, so whatever may block (a query by key,
+//! messages that are no longer in memory, a table written to disk by an administrator) goes through [`blocking`].
+//!
+//! A code that is not in the table gets code 3; Java 4.7.0 leaves such a caller without an answer. Java 4.7.0
+//! `broker/BrokerController.java` (`registerProcessor`), `broker/processor/AdminBrokerProcessor.java`.
+
+mod admin;
+mod client;
+mod offset;
+mod pull;
+mod query;
+mod send;
+
+use std::sync::Arc;
+
+use remoting::code::request;
+use remoting::java::json::{self, JsonError};
+use remoting::{Answer, Command, Peer, Refusal, Service};
+use serde::de::DeserializeOwned;
+use tracing::error;
+
+use crate::broker::Broker;
+use crate::client::notify;
+
+/// What Java puts behind remarks that people ask about.
+pub(crate) const FAQ: &str = "\nSee http://rocketmq.apache.org/docs/faq/ for further details.";
+
+impl Service for Broker {
+    fn call(self: &Arc<Self>, peer: &Arc<Peer>, request: Command) -> Answer {
+        match request.code {
+            request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
+                send::send(self, peer, request)
+            }
+            request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => pull::pull(self, peer, &request),
+            request::UPDATE_CONSUMER_OFFSET => offset::update(self, peer, &request).into(),
+            request::QUERY_CONSUMER_OFFSET => offset::query(self, &request).into(),
+            request::GET_MAX_OFFSET => offset::max(self, &request).into(),
+            request::GET_MIN_OFFSET => offset::min(self, &request).into(),
+            request::SEARCH_OFFSET_BY_TIMESTAMP => offset::by_time(self, request),
+            request::GET_EARLIEST_MSG_STORETIME => offset::earliest(self, request),
+            request::HEART_BEAT => client::heartbeat(self, peer, request).into(),
+            request::UNREGISTER_CLIENT => client::unregister(self, peer, &request).into(),
+            request::CHECK_CLIENT_CONFIG => client::check(request).into(),
+            request::GET_CONSUMER_LIST_BY_GROUP => client::consumer_list(self, &request).into(),
+            request::QUERY_MESSAGE => query::by_key(self, request),
+            request::VIEW_MESSAGE_BY_ID => query::by_offset(self, request),
+            request::UPDATE_AND_CREATE_TOPIC => admin::update_topic(self, request),
+            request::DELETE_TOPIC_IN_BROKER => admin::delete_topic(self, request),
+            request::GET_ALL_TOPIC_CONFIG => admin::all_topics(self).into(),
+            request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => admin::update_group(self, request),
+            request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => admin::all_groups(self).into(),
+            code => Err(Refusal::not_supported(code)).into(),
+        }
+    }
+
+    fn closed(&self, peer: &Arc<Peer>) {
+        self.producers.closed(peer);
+        for change in self.consumers.closed(peer) {
+            notify::consumers_changed(self, change);
+        }
+    }
+}
+
+/// An answer worked out on a thread that may block.
+fn blocking(work: impl FnOnce() -> Result<Command, Refusal> + Send + 'static) -> Answer {
+    Answer::later(async {
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|panic| {
+                error!(%panic, "handler panicked, its request fails");
+                Err(Refusal::system_error("internal error"))
+            })
+    })
+}
+
+/// The JSON body of a request.
+fn body<T: DeserializeOwned>(request: Command) -> Result<T, Refusal> {
+    let refuse =
+        |error: JsonError| Refusal::system_error(format!("the body cannot be read: {error}"));
+    json::read(&request.body.into_bytes()).map_err(refuse)
+}

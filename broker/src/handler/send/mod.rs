@@ -1,0 +1,253 @@
+//! Sends: 10, 310 (the same with one-letter fields) and 320 (several messages at once).
+//!
+//! ```text
+//! header ▶ may it be sent, and where (`target`) ▶ what do its properties ask (`wishes`) ▶ append ▶ durable? ▶ reply
+//! ```
+//!
+//! Under SYNC_FLUSH the reply waits for the disk, and only it: the frames behind it go on. The rule that is easy to
+//! break: a message that is in the log has a whole reply header, whatever the reply's code; clients read it for codes 0,
+//! 10, 11 and 12 alike and fail without `MSG_REGION`.
+//!
+//! Java 4.7.0 `broker/processor/SendMessageProcessor.java`. Different, see COMPATIBILITY.md: every message is stored with
+//! `CLUSTER`, as later versions do, since request-reply needs it; the reply's `transactionId` is the message's `UNIQ_KEY`;
+//! a flush that fails is an error.
+
+mod target;
+mod wishes;
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use remoting::body::batch;
+use remoting::code::response;
+use remoting::header::send::{SendReply, SendRequest};
+use remoting::{Answer, Command, Peer, Refusal};
+use store::{AppendError, Appended, BrokerRole, FlushDiskType, LogOffset, NewMessage};
+use tracing::warn;
+
+use self::target::Target;
+use self::wishes::Wishes;
+use crate::broker::Broker;
+
+/// Java's words for what the record cannot hold; its figures are not those of any configuration.
+const ILLEGAL: &str = "the message is illegal, maybe msg body or properties length not matched. \
+                       msg body length limit 128k, msg properties length limit 32k.";
+
+pub(super) fn send(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> Answer {
+    match put(broker, peer, &request) {
+        Ok(stored) => acknowledge(broker, stored),
+        Err(refusal) => Err(refusal).into(),
+    }
+}
+
+/// A send whose messages are in the log.
+struct Stored {
+    /// Where the last of them ends.
+    end: LogOffset,
+    /// Whether its sender wants to know that it is safe.
+    waits: bool,
+    reply: Command,
+}
+
+fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, Refusal> {
+    let header = request.header::<SendRequest<'_>>()?;
+    let target = target::of(broker, peer, &header, request.version)?;
+    let wishes = Wishes::of(&header.properties);
+    target::may_be_stored(broker, &wishes)?;
+    if header.batch {
+        return put_batch(broker, peer, request, &header, &target, &wishes);
+    }
+    let [body] = request.body.slices() else {
+        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL)); // a request has one run of bytes
+    };
+    let message = NewMessage {
+        flag: header.flag,
+        body,
+        properties: &wishes::with_cluster(&header.properties, &wishes, &broker.config.cluster_name),
+        ..message(broker, peer, &header, &target)
+    };
+    let appended = broker
+        .store
+        .append(&message)
+        .map_err(|error| refuse(broker, &error))?;
+    let mut msg_id = String::new();
+    broker.message_ids.push(&mut msg_id, appended.log_offset);
+    Ok(stored(
+        broker,
+        &target,
+        &wishes,
+        msg_id,
+        &appended,
+        appended.end(),
+    ))
+}
+
+fn put_batch(
+    broker: &Arc<Broker>,
+    peer: &Peer,
+    request: &Command,
+    header: &SendRequest<'_>,
+    target: &Target<'_>,
+    wishes: &Wishes<'_>,
+) -> Result<Stored, Refusal> {
+    let [body] = request.body.slices() else {
+        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL));
+    };
+    let parts = batch::decode(body)
+        .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, error.to_string()))?;
+    let cluster = &broker.config.cluster_name;
+    let properties: Vec<_> = parts
+        .iter()
+        .map(|part| wishes::with_cluster(part.properties, &Wishes::of(part.properties), cluster))
+        .collect();
+    let common = message(broker, peer, header, target);
+    let messages: Vec<_> = parts
+        .iter()
+        .zip(&properties)
+        .map(|(part, properties)| NewMessage {
+            flag: part.flag,
+            body: part.body,
+            properties,
+            ..common
+        })
+        .collect();
+    let appended = broker
+        .store
+        .append_batch(&messages)
+        .map_err(|error| refuse(broker, &error))?;
+    let (Some(first), Some(last)) = (appended.first(), appended.last()) else {
+        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL));
+    };
+    let mut msg_ids = String::new();
+    for one in &appended {
+        if !msg_ids.is_empty() {
+            msg_ids.push(',');
+        }
+        broker.message_ids.push(&mut msg_ids, one.log_offset);
+    }
+    Ok(stored(broker, target, wishes, msg_ids, first, last.end()))
+}
+
+/// What all messages of a send have in common.
+fn message<'a>(
+    broker: &Broker,
+    peer: &Peer,
+    header: &SendRequest<'_>,
+    target: &'a Target<'_>,
+) -> NewMessage<'a> {
+    NewMessage {
+        topic: &target.topic,
+        queue_id: target.queue_id,
+        flag: 0,
+        sys_flag: target.sys_flag,
+        born_timestamp_ms: header.born_timestamp,
+        born_host: peer.remote(),
+        store_host: broker.store_host,
+        reconsume_times: header.reconsume_times,
+        prepared_transaction_offset: 0,
+        body: &[],
+        properties: "",
+    }
+}
+
+fn stored(
+    broker: &Broker,
+    target: &Target<'_>,
+    wishes: &Wishes<'_>,
+    msg_id: String,
+    first: &Appended,
+    end: LogOffset,
+) -> Stored {
+    let reply = Command::success_with(&SendReply {
+        msg_id: msg_id.into(),
+        queue_id: target.queue_id as i32,
+        queue_offset: first.queue_offset.0,
+        transaction_id: wishes.uniq_key.map(Cow::Borrowed),
+        msg_region: Some(Cow::Borrowed(&broker.config.region_id)),
+        trace_on: Some(broker.config.trace_on),
+    });
+    Stored {
+        end,
+        waits: wishes.wait,
+        reply,
+    }
+}
+
+/// Answers when the message is as safe as the broker promises, or the time for that is over.
+fn acknowledge(broker: &Arc<Broker>, stored: Stored) -> Answer {
+    let Stored {
+        end,
+        waits,
+        mut reply,
+    } = stored;
+    if !waits {
+        return reply.into();
+    }
+    if broker.config.store.broker_role == BrokerRole::SyncMaster {
+        reply.code = response::SLAVE_NOT_AVAILABLE; // there is no replication yet, so there is never a slave
+    }
+    if broker.config.store.flush_disk_type == FlushDiskType::Async {
+        return reply.into();
+    }
+    let durable = broker.store.durable(end);
+    let limit = broker.config.sync_flush_timeout;
+    Answer::later(async move {
+        match tokio::time::timeout(limit, durable).await {
+            Ok(Ok(())) => Ok(reply),
+            Ok(Err(error)) => {
+                warn!(%error, %end, "acknowledge no message");
+                Err(Refusal::new(
+                    response::SERVICE_NOT_AVAILABLE,
+                    format!("service not available now, {error}"),
+                ))
+            }
+            Err(_) => {
+                if reply.code == response::SUCCESS {
+                    reply.code = response::FLUSH_DISK_TIMEOUT;
+                }
+                Ok(reply)
+            }
+        }
+    })
+}
+
+/// Java's code and words for each way in which an append fails.
+fn refuse(broker: &Broker, error: &AppendError) -> Refusal {
+    match error {
+        AppendError::MessageIllegal(_) | AppendError::PropertiesSizeExceeded { .. } => {
+            Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL)
+        }
+        AppendError::ServiceNotAvailable(_) => {
+            warn!(%error, "refuse a message");
+            let (log, root) = (
+                &broker.config.store.commit_log_dir,
+                &broker.config.store.root_dir,
+            );
+            let (log, root) = (used(log), used(root));
+            let remark = format!(
+                "service not available now, maybe disk full, CL: {log:5.2} CQ: {root:5.2} INDEX: {root:5.2}, \
+                 maybe your broker machine memory too small."
+            );
+            Refusal::new(response::SERVICE_NOT_AVAILABLE, remark)
+        }
+        AppendError::OsPageCacheBusy => {
+            Refusal::system_error("[PC_SYNCHRONIZED]broker busy, start flow control for a while")
+        }
+        AppendError::CreateMappedFileFailed => {
+            warn!(%error, "refuse a message");
+            Refusal::system_error("create mapped file failed, server is busy or broken.")
+        }
+    }
+}
+
+/// The used part of the disk that a folder lies on, 0 to 1; −1 where there is none.
+/// Java 4.7.0 `UtilAll.getDiskPartitionSpaceUsedPercent`.
+fn used(folder: &Path) -> f64 {
+    match rustix::fs::statvfs(folder) {
+        Ok(disk) if disk.f_blocks > 0 => {
+            (disk.f_blocks - disk.f_bfree) as f64 / disk.f_blocks as f64
+        }
+        _ => -1.0,
+    }
+}

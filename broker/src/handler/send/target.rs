@@ -1,0 +1,182 @@
+//! Whether a send may be stored, and in which queue.
+//!
+//! ```text
+//! broker open? ▶ ordered topic on a broker that may not write? ▶ topic, made if need be ▶ queue in range
+//!                %RETRY%group, sent once too often ▶ %DLQ%group
+//! ```
+//!
+//! The rule that is easy to break: a topic's own write permission is not looked at. Clients learn it through the route,
+//! and a queue taken out of the route must still take what is on its way.
+//!
+//! Java 4.7.0 `broker/processor/AbstractSendMessageProcessor.java` (`msgCheck`), `SendMessageProcessor.java`
+//! (`handleRetryAndDLQ`). Different: a send to a retry topic without `maxReconsumeTimes` takes the group's limit, Java
+//! ends in a NullPointerException (its issue 1843).
+
+use std::borrow::Cow;
+
+use remoting::body::topic_config::{TopicConfig, TopicFilterType};
+use remoting::code::{response, version};
+use remoting::header::send::SendRequest;
+use remoting::{Peer, Refusal};
+
+use super::wishes::Wishes;
+use crate::broker::Broker;
+use crate::handler::FAQ;
+use crate::now_ms;
+use crate::topic::{Described, TopicWish, perm};
+
+const RETRY: &str = "%RETRY%";
+const DEAD_LETTERS: &str = "%DLQ%";
+
+/// Queues of a dead-letter topic.
+const DEAD_LETTER_QUEUES: i32 = 1;
+
+/// Java's `MessageSysFlag.MULTI_TAGS_FLAG`.
+const MULTI_TAGS: i32 = 2;
+
+/// Where a send goes.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    pub(super) topic: Cow<'a, str>,
+    pub(super) queue_id: u32,
+    pub(super) sys_flag: i32,
+}
+
+/// Where this send goes. Makes its topic if that is allowed, and blocks on the disk when it does.
+pub(super) fn of<'a>(
+    broker: &Broker,
+    peer: &Peer,
+    header: &'a SendRequest<'_>,
+    client_version: i32,
+) -> Result<Target<'a>, Refusal> {
+    open_yet(broker)?;
+    let config = &broker.config;
+    if !perm::has(config.broker_permission, perm::WRITE)
+        && broker
+            .topics
+            .get(&header.topic)
+            .is_some_and(|topic| topic.order)
+    {
+        return Err(forbidden(broker, "message"));
+    }
+    let wish = TopicWish {
+        topic: &header.topic,
+        template: &header.default_topic,
+        queues: header.default_topic_queue_nums,
+        unit_mode: header.unit_mode,
+    };
+    let found = broker
+        .topics
+        .for_send(wish, config.auto_create_topic, peer.remote())?;
+    if found.created {
+        broker.registration.changed();
+    }
+    let topic = found.topic;
+    let sys_flag = match topic.topic_filter_type {
+        TopicFilterType::SingleTag => header.sys_flag,
+        TopicFilterType::MultiTag => header.sys_flag | MULTI_TAGS,
+    };
+    let queue_id = queue(broker, peer, header.queue_id, &topic)?;
+    match header.topic.strip_prefix(RETRY) {
+        Some(group) if !header.batch && is_exhausted(broker, header, group, client_version)? => {
+            Ok(Target {
+                topic: dead_letters(broker, group)?.into(),
+                queue_id: 0,
+                sys_flag,
+            })
+        }
+        _ => Ok(Target {
+            topic: Cow::Borrowed(&header.topic),
+            queue_id,
+            sys_flag,
+        }),
+    }
+}
+
+/// What the properties ask for that is refused.
+pub(super) fn may_be_stored(broker: &Broker, wishes: &Wishes<'_>) -> Result<(), Refusal> {
+    if wishes.prepared && broker.config.reject_transaction_message {
+        return Err(forbidden(broker, "transaction message"));
+    }
+    let later = if wishes.prepared {
+        "transactional"
+    } else {
+        "delayed"
+    };
+    if wishes.prepared || wishes.delayed {
+        let remark = format!("{later} messages are not supported yet");
+        return Err(Refusal::new(response::REQUEST_CODE_NOT_SUPPORTED, remark));
+    }
+    Ok(())
+}
+
+fn open_yet(broker: &Broker) -> Result<(), Refusal> {
+    let from_ms = broker.config.accept_sends_from_ms;
+    if from_ms <= 0 || now_ms() >= from_ms {
+        return Ok(());
+    }
+    Err(Refusal::system_error(format!(
+        "broker unable to service, until {from_ms} ms since 1970"
+    )))
+}
+
+fn forbidden(broker: &Broker, what: &str) -> Refusal {
+    Refusal::new(
+        response::NO_PERMISSION,
+        format!("the broker[{}] sending {what} is forbidden", broker.ip()),
+    )
+}
+
+/// The queue asked for; a number below 0 asks for any.
+fn queue(broker: &Broker, peer: &Peer, wanted: i32, topic: &TopicConfig) -> Result<u32, Refusal> {
+    let queues = topic.write_queue_nums.max(topic.read_queue_nums);
+    let wanted = if wanted < 0 && topic.write_queue_nums > 0 {
+        broker.any_queue(topic.write_queue_nums as u32)
+    } else {
+        wanted as u32 // one below 0 becomes one past every queue
+    };
+    if i64::from(wanted) < i64::from(queues) {
+        return Ok(wanted);
+    }
+    Err(Refusal::system_error(format!(
+        "request queueId[{}] is illegal, {} Producer: {}",
+        wanted as i32,
+        Described(topic),
+        peer.remote()
+    )))
+}
+
+/// Whether a message sent to its group's retry topic has been there often enough.
+fn is_exhausted(
+    broker: &Broker,
+    header: &SendRequest<'_>,
+    group: &str,
+    client_version: i32,
+) -> Result<bool, Refusal> {
+    let Some(config) = broker
+        .groups
+        .find(group, broker.config.auto_create_subscription_group)
+    else {
+        let remark = format!("subscription group not exist, {group} {FAQ}");
+        return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
+    };
+    let of_client = header
+        .max_reconsume_times
+        .filter(|_| client_version >= version::MAX_RECONSUME_TIMES);
+    let limit = of_client.unwrap_or(config.retry_max_times);
+    Ok(header.reconsume_times >= limit)
+}
+
+/// The dead-letter topic of a group, made if it has none.
+fn dead_letters(broker: &Broker, group: &str) -> Result<String, Refusal> {
+    let name = format!("{DEAD_LETTERS}{group}");
+    let queues = DEAD_LETTER_QUEUES;
+    let found = broker
+        .topics
+        .for_group(TopicConfig::new(&name, queues, queues, perm::WRITE));
+    let found = found.map_err(|_| Refusal::system_error(format!("topic[{name}] not exist")))?;
+    if found.created {
+        broker.registration.changed();
+    }
+    Ok(name)
+}
