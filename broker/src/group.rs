@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use remoting::body::data_version::DataVersion;
+use remoting::body::DataVersion;
 use remoting::body::groups::{SubscriptionGroupConfig, SubscriptionGroupWrapper};
 use tracing::{error, info, warn};
 

@@ -12,7 +12,7 @@
 //!
 //! Java 4.7.0 `broker/BrokerStartup.java`, `srvutil/ServerUtil.java`.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use broker::cli::{self, CliError, Command};
@@ -65,6 +65,7 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .compact()
         .init();
@@ -73,9 +74,9 @@ fn log_to_stderr() {
 fn tell(notices: &[Notice]) {
     for notice in notices {
         match notice.level() {
-            Level::ERROR => error!(%notice, "configuration"),
-            Level::WARN => warn!(%notice, "configuration"),
-            _ => info!(%notice, "configuration"),
+            Level::ERROR => error!("{notice}"),
+            Level::WARN => warn!("{notice}"),
+            _ => info!("{notice}"),
         }
     }
 }

@@ -92,4 +92,9 @@ impl Accepted {
             java,
         }
     }
+
+    /// Overrules a value that follows from others.
+    pub(crate) fn set(&mut self, name: &'static str, value: String) {
+        self.0.insert(name, value);
+    }
 }

@@ -34,7 +34,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Checks the name servers, makes a master's id 0, and tells what this broker will not do.
+/// Checks the name servers, makes a master's id 0 and `haListenPort` `listenPort` + 1, and tells what this broker will not do.
 ///
 /// # Errors
 /// [`Refused`]; the start ends with exit code −3.
@@ -58,6 +58,9 @@ pub fn settle(config: &mut BrokerConfig) -> Result<Vec<Notice>, Refused> {
             return Err(Refused::SlaveId(config.broker_id));
         }
         BrokerRole::Slave => {}
+    }
+    if let Some(port) = config.server.ha_port() {
+        config.accepted.set("haListenPort", port.to_string());
     }
     notices.extend(commit_log_elsewhere(config));
     notices.extend(not_done(config));
@@ -163,6 +166,15 @@ mod tests {
             );
             assert_eq!(config.broker_id, 0);
         }
+    }
+
+    #[test]
+    fn the_port_of_replication_follows_the_listening_port() {
+        let mut config = BrokerConfig::default();
+        config.server.listen_port = 20_911;
+        settle(&mut config).expect("starts");
+        let shown = crate::config::print(&config, false);
+        assert!(shown.contains(&("haListenPort", "20912".to_owned())));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use remoting::body::data_version::DataVersion;
+use remoting::body::DataVersion;
 use remoting::body::topic_config::{TopicConfig, TopicConfigSerializeWrapper};
 use tracing::{error, info, warn};
 
