@@ -42,7 +42,7 @@ async fn update(ns: &NameServer, text: &str) -> Command {
 
 async fn listed(ns: &NameServer, key: &str) -> Option<String> {
     let reply = ns.call(Command::request(request::GET_NAMESRV_CONFIG)).await;
-    let pairs = config_file::read(&reply.body.into_bytes()).unwrap();
+    let pairs = config_file::read(&reply.body.into_bytes()).expect("properties");
     pairs
         .into_iter()
         .find(|(name, _)| name == key)

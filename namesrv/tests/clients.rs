@@ -27,7 +27,7 @@ async fn with_topics(topics: &[&str]) -> NameServer {
 
 fn text(reply: Command) -> String {
     assert_eq!(reply.code, 0, "{:?}", reply.remark);
-    String::from_utf8(reply.body.into_bytes().to_vec()).unwrap()
+    String::from_utf8(reply.body.into_bytes().to_vec()).expect("text")
 }
 
 const BROKERS: &str =

@@ -33,7 +33,7 @@ pub(crate) struct NameServer {
 }
 
 pub(crate) async fn start() -> NameServer {
-    start_with(tempfile::tempdir().unwrap(), "").await
+    start_with(tempfile::tempdir().expect("a folder"), "").await
 }
 
 /// With these lines in its file, in a folder that may hold files of an earlier run.
@@ -41,11 +41,11 @@ pub(crate) async fn start_with(folder: TempDir, properties: &str) -> NameServer 
     let file = folder.path().join("namesrv.properties");
     let kv = folder.path().join("kvConfig.json");
     let text = format!("kvConfigPath={}\n{properties}", kv.display());
-    std::fs::write(&file, text).unwrap();
-    let (mut config, _) = NamesrvConfig::load(&file).unwrap();
+    std::fs::write(&file, text).expect("written");
+    let (mut config, _) = NamesrvConfig::load(&file).expect("readable");
     config.bind_address = Some(IpAddr::from([127, 0, 0, 1]));
     config.listen_port = 0;
-    let running = namesrv::run(config).await.unwrap();
+    let running = namesrv::run(config).await.expect("a free port");
     NameServer {
         addr: running.addr().to_string(),
         running,
@@ -64,7 +64,10 @@ impl NameServer {
     }
 
     pub(crate) async fn call_on(&self, client: &Client, request: Command) -> Command {
-        client.call(&self.addr, request, LIMIT).await.unwrap()
+        client
+            .call(&self.addr, request, LIMIT)
+            .await
+            .expect("an answer")
     }
 
     pub(crate) async fn route(&self, topic: &str) -> Option<TopicRouteData> {
@@ -94,7 +97,7 @@ impl NameServer {
 
 pub(crate) fn read<T: serde::de::DeserializeOwned>(reply: Command) -> T {
     assert_eq!(reply.code, 0, "{:?}", reply.remark);
-    json::read(&reply.body.into_bytes()).unwrap()
+    json::read(&reply.body.into_bytes()).expect("a body")
 }
 
 pub(crate) fn route_request(topic: &str) -> Command {
