@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::logs;
+use crate::orphans;
 use crate::trouble::{Doing, Trouble};
 
 /// A Java server stops in 4 to 5 s when the machine is idle.
@@ -56,6 +57,7 @@ impl Process {
             .stderr(stderr)
             .spawn()
             .doing(|| format!("start {name} ({})", command.get_program().to_string_lossy()))?;
+        orphans::started(child.id());
         let stdout = child.stdout.take();
         let mut process = Process {
             child,
@@ -151,6 +153,7 @@ impl Drop for Process {
         // Fails only for a process that has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        orphans::gone(self.child.id());
     }
 }
 

@@ -1,7 +1,7 @@
 //! One run: one kind of servers, all client versions at once, all their scenarios.
 //!
 //! ```text
-//! client JVM ─┐            ┌ first cluster    up to six scenarios of each client beside each other, in any order
+//! client JVM ─┐            ┌ first cluster    some scenarios of each client beside each other, in any order
 //! client JVM ─┼─ events ─→ Run
 //! client JVM ─┘            └ second cluster   stage by stage: all clients, then the next stage
 //! ```
@@ -9,29 +9,31 @@
 //! A disturbed scenario asks for a change of the cluster. The change is made once, when every client that runs this
 //! scenario has asked for it; a client whose scenario is over is not waited for. No client is in another stage then.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::board::{Board, Case, Outcome};
 use crate::client::{Client, Said};
 use crate::cluster::{Cluster, Spec};
 use crate::logs;
-use crate::scenarios::{Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario};
+use crate::scenarios::{CLIENTS, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario};
+use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
-use crate::trouble::Trouble;
+use crate::trouble::{Doing, Trouble};
 
-/// Scenarios of one client beside each other on the first cluster; four clients and the servers share two cores.
-const BESIDE_EACH_OTHER: usize = 6;
-/// No scenario takes longer; its own waits end after 45 s each.
+/// No scenario takes longer; its own waits end after 45 to 100 s each.
 const SCENARIO_LIMIT: Duration = Duration::from_secs(240);
+const JVM_START_LIMIT: Duration = Duration::from_secs(60);
 const FIRST: &str = "first";
 const SECOND: &str = "second";
 
 /// Runs `cases`, all of one kind of servers, and puts an outcome on the board for each, also when nothing could start.
+/// All processes are gone on return.
 pub fn run(servers: Servers, cases: &[Case], board: &Board) {
     if let Err(trouble) = try_run(servers, cases, board) {
         for case in cases {
@@ -49,22 +51,20 @@ fn failed(text: &str) -> Outcome {
 }
 
 fn try_run(servers: Servers, cases: &[Case], board: &Board) -> Result<(), Trouble> {
-    let start = Instant::now();
     servers.prepare()?;
+    let start = Instant::now();
+    let seconds = || start.elapsed().as_secs_f32();
     let logs = logs::fresh_folder(&servers.to_string())?;
     let (sender, events) = mpsc::channel();
     let mut run = Run::new(servers, cases, board, sender, logs);
     run.start_all(&events)?;
     eprintln!(
         "compat-tests: {servers} runs after {:.1} s, logs in {}",
-        start.elapsed().as_secs_f32(),
+        seconds(),
         run.logs.display()
     );
     run.work(&events);
-    eprintln!(
-        "compat-tests: {servers} done after {:.1} s",
-        start.elapsed().as_secs_f32()
-    );
+    eprintln!("compat-tests: {servers} done after {:.1} s", seconds());
     Ok(())
 }
 
@@ -82,26 +82,8 @@ struct Run<'a> {
     first: Option<Cluster>,
     second: Option<Arc<Mutex<Cluster>>>,
     stages: VecDeque<Vec<Scenario>>,
-    /// The change under way, with those who wait for it.
+    /// The change under way: who waits for it, with the ids of their questions.
     changing: Option<Vec<(usize, String)>>,
-}
-
-/// One client version of a run.
-struct Seat {
-    version: &'static str,
-    client: Option<Client>,
-    /// Scenarios of the first cluster that have not begun.
-    waiting: VecDeque<Scenario>,
-    /// Scenarios of the second cluster that it is to run.
-    second: Vec<Scenario>,
-    running: BTreeMap<&'static str, Running>,
-}
-
-struct Running {
-    scenario: Scenario,
-    since: Instant,
-    /// The change it waits for: the id of its question, and the verb.
-    asked: Option<(String, String)>,
 }
 
 impl<'a> Run<'a> {
@@ -112,33 +94,15 @@ impl<'a> Run<'a> {
         events: Sender<Event>,
         logs: PathBuf,
     ) -> Run<'a> {
-        let mut clients: Vec<Seat> = Vec::new();
-        for scenario in SCENARIOS {
-            for case in cases.iter().filter(|case| case.scenario == scenario.name) {
-                let at = clients
-                    .iter()
-                    .position(|seat| seat.version == case.client)
-                    .unwrap_or_else(|| {
-                        clients.push(Seat::new(case.client));
-                        clients.len() - 1
-                    });
-                if let Some(seat) = clients.get_mut(at) {
-                    seat.take(*scenario);
-                }
+        let mut clients = Vec::new();
+        for version in CLIENTS {
+            let of_client = cases.iter().filter(|case| case.client == version);
+            let names: Vec<&str> = of_client.map(|case| case.scenario).collect();
+            if !names.is_empty() {
+                clients.push(Seat::new(version, &names));
             }
         }
-        let wanted = |scenario: &Scenario| cases.iter().any(|case| case.scenario == scenario.name);
-        let calm = SCENARIOS
-            .iter()
-            .filter(|s| s.place == Place::Second && wanted(s))
-            .copied()
-            .collect();
-        let disturbed = SCENARIOS
-            .iter()
-            .filter(|s| s.place == Place::Disturbed && wanted(s));
-        let stages = std::iter::once(calm)
-            .chain(disturbed.map(|scenario| vec![*scenario]))
-            .collect();
+        let stages = stages();
         Run {
             servers,
             board,
@@ -154,8 +118,6 @@ impl<'a> Run<'a> {
 
     /// Starts the clusters that are needed and all JVMs, beside each other.
     fn start_all(&mut self, events: &Receiver<Event>) -> Result<(), Trouble> {
-        let needs_first = self.clients.iter().any(|seat| !seat.waiting.is_empty());
-        let needs_second = self.clients.iter().any(|seat| !seat.second.is_empty());
         let first = Spec {
             servers: self.servers,
             namesrvs: 1,
@@ -166,6 +128,8 @@ impl<'a> Run<'a> {
             namesrvs: 2,
             broker_keys: SECOND_CLUSTER_KEYS,
         };
+        let needs_first = self.clients.iter().any(Seat::needs_first_cluster);
+        let needs_second = self.clients.iter().any(Seat::needs_second_cluster);
         let first = needs_first.then(|| start_cluster(first, self.logs.join(FIRST)));
         let second = needs_second.then(|| start_cluster(second, self.logs.join(SECOND)));
         for (at, seat) in self.clients.iter_mut().enumerate() {
@@ -185,31 +149,18 @@ impl<'a> Run<'a> {
             .transpose()?
             .map(|cluster| Arc::new(Mutex::new(cluster)));
         self.await_ready(events)?;
-        let first = self.first.as_ref().map(addresses);
-        let second = self
-            .second
-            .as_ref()
-            .map(|cluster| addresses(&lock(cluster)));
-        for seat in &mut self.clients {
-            for (name, addresses) in [(FIRST, &first), (SECOND, &second)] {
-                if let (Some(client), Some((namesrv, broker))) = (&mut seat.client, addresses) {
-                    client.tell_cluster(name, namesrv, broker)?;
-                }
-            }
-        }
-        Ok(())
+        self.tell_clusters()
     }
 
     /// Holds that each JVM has the version that was asked for, and the scenarios that the harness knows.
     fn await_ready(&self, events: &Receiver<Event>) -> Result<(), Trouble> {
+        let mut known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        known.sort_unstable();
         for _ in &self.clients {
-            let event = events.recv_timeout(Duration::from_secs(60)).map_err(|_| {
-                Trouble(format!(
-                    "a client JVM is not ready after 60 s; see {}",
-                    self.logs.display()
-                ))
-            })?;
-            let Event::Said { client, said } = event else {
+            let late = |_| Trouble(format!("no client JVM is ready after {JVM_START_LIMIT:?}"));
+            let Event::Said { client, said } =
+                events.recv_timeout(JVM_START_LIMIT).map_err(late)?
+            else {
                 continue;
             };
             let Some(seat) = self.clients.get(client) else {
@@ -236,13 +187,31 @@ impl<'a> Run<'a> {
                     seat.version
                 )));
             }
-            let mut known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-            known.sort_unstable();
             scenarios.sort_unstable();
             if scenarios != known {
                 return Err(Trouble(format!(
                     "Catalogue.java has {scenarios:?}, scenarios.rs has {known:?}"
                 )));
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_clusters(&mut self) -> Result<(), Trouble> {
+        let first = self.first.as_ref().map(addresses);
+        let second = self
+            .second
+            .as_ref()
+            .map(|cluster| addresses(&lock(cluster)));
+        for client in self
+            .clients
+            .iter_mut()
+            .filter_map(|seat| seat.client.as_mut())
+        {
+            for (name, addresses) in [(FIRST, &first), (SECOND, &second)] {
+                if let Some((namesrv, broker)) = addresses {
+                    client.tell_cluster(name, namesrv, broker)?;
+                }
             }
         }
         Ok(())
@@ -269,17 +238,17 @@ impl<'a> Run<'a> {
             }
         }
         // The next stage of the second cluster begins when no client has anything of the last one.
-        while self.clients.iter().all(|seat| !seat.runs_on_second())
+        while !self.clients.iter().any(Seat::holds_up_others)
             && let Some(stage) = self.stages.pop_front()
         {
-            for at in 0..self.clients.len() {
-                for scenario in &stage {
-                    if self
+            for scenario in stage {
+                for at in 0..self.clients.len() {
+                    if let Some(wanted) = self
                         .clients
                         .get_mut(at)
-                        .is_some_and(|seat| seat.pick_second(scenario))
+                        .and_then(|seat| seat.next_on_second(scenario))
                     {
-                        self.begin(at, *scenario, SECOND);
+                        self.begin(at, wanted, SECOND);
                     }
                 }
             }
@@ -288,25 +257,11 @@ impl<'a> Run<'a> {
     }
 
     fn begin(&mut self, at: usize, scenario: Scenario, cluster: &str) {
-        let Some(seat) = self.clients.get_mut(at) else {
-            return;
-        };
-        seat.running.insert(
-            scenario.name,
-            Running {
-                scenario,
-                since: Instant::now(),
-                asked: None,
-            },
-        );
-        let told = match &mut seat.client {
-            Some(client) => client.run(scenario.name, cluster),
-            None => Err(Trouble(format!(
-                "the JVM of client {} has ended before",
-                seat.version
-            ))),
-        };
-        if let Err(trouble) = told {
+        let told = self
+            .clients
+            .get_mut(at)
+            .map(|seat| seat.begin(scenario, cluster));
+        if let Some(Err(trouble)) = told {
             self.end(at, scenario.name, failed(&trouble.0));
         }
     }
@@ -315,10 +270,8 @@ impl<'a> Run<'a> {
         match said {
             Said::Ready { .. } => {}
             Said::Ask { id, scenario, verb } => {
-                let seat = self.clients.get_mut(at);
-                if let Some(running) = seat.and_then(|seat| seat.running.get_mut(scenario.as_str()))
-                {
-                    running.asked = Some((id, verb));
+                if let Some(seat) = self.clients.get_mut(at) {
+                    seat.asked(&scenario, Question { id, verb });
                 }
             }
             Said::Result {
@@ -342,20 +295,16 @@ impl<'a> Run<'a> {
                     },
                 );
             }
-            Said::Gone => self.end_all(at, "the client's JVM ended"),
+            Said::Gone => self.give_up(at, "the client's JVM ended"),
         }
     }
 
     fn where_to_read(&self, at: usize) -> String {
-        let log = self
-            .clients
-            .get(at)
-            .and_then(|seat| seat.client.as_ref())
-            .map(|client| client.log.clone());
+        let client = self.clients.get(at).map(Seat::log).unwrap_or_default();
         format!(
             "\nlogs: {} (servers), {} (client)",
             self.logs.display(),
-            log.unwrap_or_default().display()
+            client.display()
         )
     }
 
@@ -363,59 +312,41 @@ impl<'a> Run<'a> {
         let Some(seat) = self.clients.get_mut(at) else {
             return;
         };
-        if let Some(running) = seat.running.remove(scenario) {
+        if let Some(scenario) = seat.end(scenario) {
             let case = Case {
                 servers: self.servers,
                 client: seat.version,
-                scenario: running.scenario.name,
+                scenario: scenario.name,
             };
             self.board.put(case, outcome);
         }
     }
 
     /// A client that is gone fails all that it runs or was still to run.
-    fn end_all(&mut self, at: usize, what: &str) {
+    fn give_up(&mut self, at: usize, what: &str) {
         let Some(seat) = self.clients.get_mut(at) else {
             return;
         };
-        let words = seat
-            .client
-            .take()
-            .map(|client| client.last_words())
-            .unwrap_or_default();
-        let rest: Vec<&'static str> = seat.running.keys().copied().collect();
-        let unstarted: Vec<Scenario> = seat
-            .waiting
-            .drain(..)
-            .chain(seat.second.drain(..))
-            .collect();
-        let (servers, client) = (self.servers, seat.version);
-        seat.running.clear();
-        for scenario in rest
-            .into_iter()
-            .chain(unstarted.iter().map(|scenario| scenario.name))
-        {
-            self.board.put(
-                Case {
-                    servers,
-                    client,
-                    scenario,
-                },
-                failed(&format!("{what}; {words}")),
-            );
+        let (rest, words) = seat.give_up();
+        for scenario in rest {
+            let case = Case {
+                servers: self.servers,
+                client: seat.version,
+                scenario: scenario.name,
+            };
+            self.board.put(case, failed(&format!("{what}; {words}")));
         }
     }
 
     fn end_overdue(&mut self) {
         for at in 0..self.clients.len() {
-            let overdue = self.clients.get(at).is_some_and(|seat| {
-                seat.running
-                    .values()
-                    .any(|running| running.since.elapsed() > SCENARIO_LIMIT)
-            });
-            if overdue {
+            if self
+                .clients
+                .get(at)
+                .is_some_and(|seat| seat.has_run_longer_than(SCENARIO_LIMIT))
+            {
                 // A thread of it hangs: the JVM can't be trusted with the rest.
-                self.end_all(
+                self.give_up(
                     at,
                     &format!("a scenario of this client had no end after {SCENARIO_LIMIT:?}"),
                 );
@@ -431,16 +362,10 @@ impl<'a> Run<'a> {
         let mut waiters = Vec::new();
         let mut verb = None;
         for (at, seat) in self.clients.iter().enumerate() {
-            for running in seat
-                .running
-                .values()
-                .filter(|running| running.scenario.place == Place::Disturbed)
-            {
-                let Some((id, asked)) = &running.asked else {
-                    return;
-                };
-                waiters.push((at, id.clone()));
-                verb = Some(asked.clone());
+            for question in seat.questions() {
+                let Some(question) = question else { return };
+                waiters.push((at, question.id.clone()));
+                verb = Some(question.verb.clone());
             }
         }
         let (Some(verb), Some(cluster)) = (verb, &self.second) else {
@@ -457,88 +382,21 @@ impl<'a> Run<'a> {
 
     fn changed(&mut self, done: &Result<(), Trouble>) {
         for (at, id) in self.changing.take().unwrap_or_default() {
-            let Some(seat) = self.clients.get_mut(at) else {
-                continue;
-            };
-            for running in seat.running.values_mut() {
-                if running
-                    .asked
-                    .as_ref()
-                    .is_some_and(|(asked, _)| *asked == id)
-                {
-                    running.asked = None;
-                }
+            if let Some(seat) = self.clients.get_mut(at) {
+                seat.answer(&id, done);
             }
-            // A JVM that has ended says so by itself.
-            let _ = seat.client.as_mut().map(|client| client.answer(&id, done));
         }
     }
 }
 
-impl Seat {
-    fn new(version: &'static str) -> Seat {
-        Seat {
-            version,
-            client: None,
-            waiting: VecDeque::new(),
-            second: Vec::new(),
-            running: BTreeMap::new(),
-        }
-    }
-
-    fn take(&mut self, scenario: Scenario) {
-        match scenario.place {
-            Place::First => self.waiting.push_back(scenario),
-            Place::Second | Place::Disturbed => self.second.push(scenario),
-        }
-    }
-
-    fn has_work(&self) -> bool {
-        !self.waiting.is_empty() || !self.second.is_empty() || !self.running.is_empty()
-    }
-
-    fn next_on_first(&mut self) -> Option<Scenario> {
-        let running = self
-            .running
-            .values()
-            .filter(|running| running.scenario.place == Place::First)
-            .count();
-        if running < BESIDE_EACH_OTHER {
-            self.waiting.pop_front()
-        } else {
-            None
-        }
-    }
-
-    fn runs_on_second(&self) -> bool {
-        self.running
-            .values()
-            .any(|running| running.scenario.place != Place::First)
-    }
-
-    /// Takes `scenario` off the list of the second cluster; whether it was there.
-    fn pick_second(&mut self, scenario: &Scenario) -> bool {
-        let before = self.second.len();
-        self.second.retain(|other| other != scenario);
-        self.second.len() < before
-    }
-}
-
-type Starting = thread::JoinHandle<Result<Cluster, Trouble>>;
-
-fn start_cluster(spec: Spec, logs: PathBuf) -> Starting {
+fn start_cluster(spec: Spec, logs: PathBuf) -> JoinHandle<Result<Cluster, Trouble>> {
     thread::spawn(move || {
-        make_folder(&logs)?;
+        fs::create_dir_all(&logs).doing(|| format!("make {}", logs.display()))?;
         Cluster::start(spec, &logs)
     })
 }
 
-fn make_folder(folder: &Path) -> Result<(), Trouble> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Trouble::from_io(format!("make {}", folder.display()), &error))
-}
-
-fn joined(starting: Starting) -> Result<Cluster, Trouble> {
+fn joined(starting: JoinHandle<Result<Cluster, Trouble>>) -> Result<Cluster, Trouble> {
     starting.join().unwrap_or_else(|_| {
         Err(Trouble(
             "the thread that started a cluster panicked".to_owned(),
@@ -550,6 +408,6 @@ fn addresses(cluster: &Cluster) -> (String, String) {
     (cluster.namesrv_addr(), cluster.broker_addr())
 }
 
-fn lock(cluster: &Mutex<Cluster>) -> std::sync::MutexGuard<'_, Cluster> {
+fn lock(cluster: &Mutex<Cluster>) -> MutexGuard<'_, Cluster> {
     cluster.lock().unwrap_or_else(PoisonError::into_inner)
 }

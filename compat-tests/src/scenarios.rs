@@ -22,6 +22,8 @@ pub enum Place {
     /// The second cluster, whose servers are stopped meanwhile: one scenario after the other, all clients at once, so
     /// that each change is made once for all of them.
     Disturbed,
+    /// As [`Place::Disturbed`], in the first such stage; later stages do not wait for its end, only for its change.
+    LivesOn,
 }
 
 /// One scenario.
@@ -94,6 +96,10 @@ pub const SCENARIOS: &[Scenario] = &[
     second("late_consumer_from_last"),
     second("refuse_no_such_topic"),
     second("refuse_auto_creation_off"),
+    Scenario {
+        name: "consumer_lives_through_restart",
+        place: Place::LivesOn,
+    },
     disturbed("broker_restarted"),
     disturbed("broker_killed"),
     disturbed("one_of_two_namesrvs_down"),

@@ -4,8 +4,8 @@
 //! are started. `COMPAT_RECORD=1` writes what clients saw of the control to `observations.txt`.
 
 use std::process::ExitCode;
-use std::sync::{Arc, Once};
-use std::thread;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
 
 use compat_tests::board::{Board, Case};
 use compat_tests::gaps::Gaps;
@@ -47,20 +47,24 @@ fn judged() -> Result<ExitCode, Trouble> {
     let wanted: Arc<[Case]> = all_cases()
         .filter(|case| !arguments.is_filtered_out(&Trial::test(case.name(), || Ok(()))))
         .collect();
-    let begin = Arc::new(Once::new());
+    let begin = Arc::new(OnceLock::new());
     let mut trials = Vec::new();
     for case in all_cases() {
         let (board, rules) = (Arc::clone(&board), Arc::clone(&rules));
         let (begin, wanted) = (Arc::clone(&begin), Arc::clone(&wanted));
         trials.push(Trial::ignorable_test(case.name(), move || {
             // Started by the first trial that is really run, so not for `--list`.
-            begin.call_once(|| start(wanted, Arc::clone(&board)));
+            begin.get_or_init(|| start(wanted, Arc::clone(&board)));
             verdict(&case, &board, &rules)
         }));
     }
     // Each trial is a thread that only waits for its result, and prints it when it is there.
     arguments.test_threads = Some(wanted.len().max(2));
     let conclusion = libtest_mimic::run(&arguments, trials);
+    // The last result is there before the last server is gone.
+    if let Some(runs) = Arc::into_inner(begin).and_then(OnceLock::into_inner) {
+        let _ = runs.join();
+    }
     if !board.all().is_empty() {
         eprintln!("compat-tests: table of times in {}", report::write(&board)?);
         if rules.recording {
@@ -83,7 +87,7 @@ fn all_cases() -> impl Iterator<Item = Case> {
 }
 
 /// Runs all that is wanted on a thread of its own.
-fn start(wanted: Arc<[Case]>, board: Arc<Board>) {
+fn start(wanted: Arc<[Case]>, board: Arc<Board>) -> JoinHandle<()> {
     thread::spawn(move || {
         for servers in SERVERS {
             let cases: Vec<Case> = wanted
@@ -95,7 +99,7 @@ fn start(wanted: Arc<[Case]>, board: Arc<Board>) {
                 run::run(servers, &cases, &board);
             }
         }
-    });
+    })
 }
 
 fn verdict(case: &Case, board: &Board, rules: &Rules) -> Result<Completion, Failed> {

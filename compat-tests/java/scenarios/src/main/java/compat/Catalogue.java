@@ -54,6 +54,7 @@ final class Catalogue {
         ALL.put("late_consumer_from_timestamp", Late::timestamp);
 
         ALL.put("broker_restarted", Restarts::brokerClean);
+        ALL.put("consumer_lives_through_restart", Restarts::consumerLivesOn);
         ALL.put("broker_killed", Restarts::brokerKilled);
         ALL.put("one_of_two_namesrvs_down", Restarts::oneNamesrvDown);
         ALL.put("namesrv_restarted", Restarts::namesrv);

@@ -96,10 +96,10 @@ final class Inbox implements MessageListenerConcurrently {
     }
 
     /** Waits until each key of {@code expected} has come at least once: all that holds across a broker's restart. */
-    void awaitAtLeast(Collection<String> expected) throws Exception {
+    void awaitAtLeast(Collection<String> expected, long limitMs) throws Exception {
         Set<String> wanted = new TreeSet<>(expected);
         try {
-            scene.await(wanted.size() + " messages", () -> new HashSet<>(keys()).containsAll(wanted));
+            scene.await(wanted.size() + " messages", limitMs, () -> new HashSet<>(keys()).containsAll(wanted));
         } catch (AssertionError late) {
             throw new AssertionError(late.getMessage() + "; " + difference(List.of(this), wanted));
         }

@@ -23,15 +23,11 @@ final class Restarts {
     static void brokerClean(Scene scene) throws Exception {
         String topic = scene.topic();
         List<MessageQueue> queues = scene.createTopic(topic, 4);
-        Inbox live = scene.consume("live", topic, "*");
         Inbox steady = scene.consume("steady", topic, "*");
         List<String> first = scene.send(topic, "T", "first", 40);
         steady.awaitExactly(first);
         steady.stop();
-        DefaultMQPullConsumer asking = scene.puller("steady");
-        for (MessageQueue queue : queues) {
-            scene.await("stored offset of " + queue, () -> asking.fetchConsumeOffset(queue, true) == 10);
-        }
+        scene.awaitStored(scene.group("steady"), queues, 40);
         List<String> second = scene.send(topic, "T", "second", 40);
 
         scene.ask("restart-broker");
@@ -39,17 +35,32 @@ final class Restarts {
         Inbox again = scene.consume("steady", topic, "*");
         again.awaitExactly(second);
         checkQueues(scene, topic, queues, 20);
-        List<String> all = new ArrayList<>(first);
-        all.addAll(second);
-        all.addAll(sendThrough(scene, topic, "third", 20));
-        live.awaitAtLeast(all);
+        List<String> rest = new ArrayList<>(second);
+        rest.addAll(sendThrough(scene, topic, "third", 20));
+        again.awaitExactly(rest);
+    }
+
+    /**
+     * A consumer that was there before the broker stopped goes on afterwards. A Java client notices only when the pull
+     * that it had out is 30 s old; the harness lets other scenarios disturb the broker meanwhile.
+     */
+    static void consumerLivesOn(Scene scene) throws Exception {
+        String topic = scene.topic();
+        scene.createTopic(topic, 4);
+        Inbox live = scene.consume("live", topic, "*");
+        List<String> keys = new ArrayList<>(scene.send(topic, "T", "before", 20));
+        live.awaitExactly(keys);
+
+        scene.ask("restart-broker");
+
+        keys.addAll(sendThrough(scene, topic, "after", 20));
+        live.awaitAtLeast(keys, 100_000);
     }
 
     /** Killed with SIGKILL between send and consume: what was answered with SEND_OK is there, once. */
     static void brokerKilled(Scene scene) throws Exception {
         String topic = scene.topic();
         List<MessageQueue> queues = scene.createTopic(topic, 4);
-        Inbox live = scene.consume("live", topic, "*");
         List<String> keys = new ArrayList<>(scene.send(topic, "T", "before", 80));
 
         scene.ask("kill-broker");
@@ -60,7 +71,6 @@ final class Restarts {
         Inbox later = scene.consume("later", topic, "*");
         keys.addAll(sendThrough(scene, topic, "after", 20));
         checkOffsetsDistinct(later.awaitExactly(keys));
-        live.awaitAtLeast(keys);
     }
 
     /** No name server for a while: who has the route goes on; afterwards the broker registers again by itself. */

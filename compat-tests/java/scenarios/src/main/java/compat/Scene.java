@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -20,6 +21,7 @@ import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 /**
  * The stage of one scenario: names of its own for topics, groups and client instances, the clients it started (stopped
@@ -29,6 +31,7 @@ final class Scene implements AutoCloseable {
     /** A condition that has not come true after this long never will: far above what a busy machine needs. */
     private static final long WAIT_LIMIT_MS = 45_000;
     private static final long POLL_MS = 10;
+    private static final int QUERY_CONSUMER_OFFSET = 14;
     /** No send may fail for a slow machine's sake; the default is 3 s. */
     private static final int SEND_TIMEOUT_MS = 15_000;
     private static final AtomicInteger INSTANCES = new AtomicInteger();
@@ -108,8 +111,8 @@ final class Scene implements AutoCloseable {
         // A pool of 20 threads a consumer, 4.x's least by default, would only cost memory here.
         consumer.setConsumeThreadMin(2);
         consumer.setConsumeThreadMax(2);
-        settings.accept(consumer);
         consumer.subscribe(topic, tags);
+        settings.accept(consumer);
         Inbox inbox = new Inbox(this, consumer);
         consumer.registerMessageListener(inbox);
         consumer.start();
@@ -136,6 +139,26 @@ final class Scene implements AutoCloseable {
         return await("route of " + topic + " with " + queues + " queues", () -> {
             List<MessageQueue> found = asking.fetchPublishMessageQueues(topic);
             return found.size() == queues ? found : null;
+        });
+    }
+
+    /** The offset that the broker has stored for a group (code 14), without joining the group by asking; -1 for none. */
+    long storedOffset(String group, MessageQueue queue) throws Exception {
+        Map<String, String> fields = Map.of("consumerGroup", group, "topic", queue.getTopic(),
+            "queueId", Integer.toString(queue.getQueueId()));
+        RemotingCommand answer = Api.call(producer(), cluster.broker, QUERY_CONSUMER_OFFSET, fields, null);
+        return answer.getCode() == 0 ? Long.parseLong(answer.getExtFields().get("offset")) : -1;
+    }
+
+    /** Waits until the stored offsets of a group add up to {@code sum}: only then does a successor begin behind them. */
+    void awaitStored(String group, Collection<MessageQueue> queues, long sum) throws Exception {
+        await("stored offsets of " + group, () -> {
+            long stored = 0;
+            for (MessageQueue queue : queues) {
+                stored += Math.max(0, storedOffset(group, queue));
+            }
+            Check.equal(sum, stored, "sum of the stored offsets");
+            return true;
         });
     }
 

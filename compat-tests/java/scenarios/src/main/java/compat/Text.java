@@ -34,6 +34,7 @@ final class Text {
     static String normalised(String text) {
         return text
             .replaceAll("cost \\[\\d+\\]ms", "cost [N]ms")
+            .replace("\n", "\\n")
             .replaceAll("(, )?(org\\.apache|java|sun|com|io)\\.[\\w.$]+\\([\\w]+\\.java(:\\d+)?\\)", "");
     }
 }

@@ -1,0 +1,221 @@
+//! One client version in a run: its JVM, what it is still to run, and what it runs now.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::scenarios::{Place, SCENARIOS, Scenario};
+use crate::trouble::Trouble;
+
+/// Scenarios of one client beside each other on the first cluster; four clients and the servers share two cores.
+const BESIDE_EACH_OTHER: usize = 6;
+
+/// One client version of a run.
+pub(crate) struct Seat {
+    /// Version of rocketmq-client.
+    pub(crate) version: &'static str,
+    /// Its JVM, once started and until it ends.
+    pub(crate) client: Option<Client>,
+    /// Scenarios of the first cluster that have not begun.
+    first: VecDeque<Scenario>,
+    /// Scenarios of the second cluster that have not begun.
+    second: Vec<Scenario>,
+    running: BTreeMap<&'static str, Running>,
+}
+
+struct Running {
+    scenario: Scenario,
+    since: Instant,
+    /// The change it waits for.
+    asked: Option<Question>,
+    /// A change that it asked for has been made.
+    answered: bool,
+}
+
+/// A change of the cluster that a scenario waits for.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// To be given back with the answer.
+    pub(crate) id: String,
+    /// What is to be done to the cluster.
+    pub(crate) verb: String,
+}
+
+impl Running {
+    /// Whether no further stage may begin, and no change be made that it has not asked for.
+    fn holds_up_others(&self) -> bool {
+        match self.scenario.place {
+            Place::First => false,
+            Place::Second | Place::Disturbed => true,
+            Place::LivesOn => !self.answered,
+        }
+    }
+}
+
+impl Seat {
+    /// A client version that is to run the scenarios of these names.
+    pub(crate) fn new(version: &'static str, names: &[&str]) -> Seat {
+        let wanted = || {
+            SCENARIOS
+                .iter()
+                .filter(|scenario| names.contains(&scenario.name))
+                .copied()
+        };
+        Seat {
+            version,
+            client: None,
+            first: wanted()
+                .filter(|scenario| scenario.place == Place::First)
+                .collect(),
+            second: wanted()
+                .filter(|scenario| scenario.place != Place::First)
+                .collect(),
+            running: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn needs_first_cluster(&self) -> bool {
+        !self.first.is_empty()
+    }
+
+    pub(crate) fn needs_second_cluster(&self) -> bool {
+        !self.second.is_empty()
+    }
+
+    pub(crate) fn has_work(&self) -> bool {
+        !self.first.is_empty() || !self.second.is_empty() || !self.running.is_empty()
+    }
+
+    /// Takes the next scenario of the first cluster, if there is one and it may run beside the others.
+    pub(crate) fn next_on_first(&mut self) -> Option<Scenario> {
+        let running = self
+            .running
+            .values()
+            .filter(|running| running.scenario.place == Place::First);
+        if running.count() < BESIDE_EACH_OTHER {
+            self.first.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Takes `scenario` of the second cluster; `None` when it is not wanted here.
+    pub(crate) fn next_on_second(&mut self, scenario: Scenario) -> Option<Scenario> {
+        let at = self.second.iter().position(|other| *other == scenario)?;
+        Some(self.second.remove(at))
+    }
+
+    /// Starts a scenario in the JVM.
+    pub(crate) fn begin(&mut self, scenario: Scenario, cluster: &str) -> Result<(), Trouble> {
+        let running = Running {
+            scenario,
+            since: Instant::now(),
+            asked: None,
+            answered: false,
+        };
+        self.running.insert(scenario.name, running);
+        match &mut self.client {
+            Some(client) => client.run(scenario.name, cluster),
+            None => Err(Trouble(format!(
+                "the JVM of client {} has ended before",
+                self.version
+            ))),
+        }
+    }
+
+    pub(crate) fn asked(&mut self, scenario: &str, question: Question) {
+        if let Some(running) = self.running.get_mut(scenario) {
+            running.asked = Some(question);
+        }
+    }
+
+    /// Gives the answer to the scenario that asked the question `id`.
+    pub(crate) fn answer(&mut self, id: &str, done: &Result<(), Trouble>) {
+        for running in self.running.values_mut() {
+            if running
+                .asked
+                .as_ref()
+                .is_some_and(|question| question.id == id)
+            {
+                running.asked = None;
+                running.answered = true;
+            }
+        }
+        if let Some(client) = &mut self.client {
+            // A JVM that has ended says so by itself.
+            let _ = client.answer(id, done);
+        }
+    }
+
+    pub(crate) fn holds_up_others(&self) -> bool {
+        self.running.values().any(Running::holds_up_others)
+    }
+
+    /// What the scenarios that hold up others wait for; `None` for one that has not asked yet.
+    pub(crate) fn questions(&self) -> impl Iterator<Item = Option<&Question>> {
+        self.running
+            .values()
+            .filter(|running| running.holds_up_others())
+            .map(|running| running.asked.as_ref())
+    }
+
+    /// Takes a scenario that is over off the list.
+    pub(crate) fn end(&mut self, scenario: &str) -> Option<Scenario> {
+        self.running
+            .remove(scenario)
+            .map(|running| running.scenario)
+    }
+
+    /// Gives up: no JVM any more. Returns what it ran or was still to run, and the JVM's last words.
+    pub(crate) fn give_up(&mut self) -> (Vec<Scenario>, String) {
+        let mut rest: Vec<Scenario> = self
+            .running
+            .values()
+            .map(|running| running.scenario)
+            .collect();
+        self.running.clear();
+        rest.extend(self.first.drain(..));
+        rest.append(&mut self.second);
+        (
+            rest,
+            self.client
+                .take()
+                .map(|client| client.last_words())
+                .unwrap_or_default(),
+        )
+    }
+
+    pub(crate) fn has_run_longer_than(&self, limit: Duration) -> bool {
+        self.running
+            .values()
+            .any(|running| running.since.elapsed() > limit)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.client
+            .as_ref()
+            .map(|client| client.log.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// The scenarios of the second cluster in stages: all that leave it in peace, then those that disturb it one by one;
+/// what lives on begins with the first of these.
+pub(crate) fn stages() -> VecDeque<Vec<Scenario>> {
+    let of = |place: Place| {
+        SCENARIOS
+            .iter()
+            .filter(move |scenario| scenario.place == place)
+            .copied()
+    };
+    let mut stages: VecDeque<Vec<Scenario>> =
+        VecDeque::from([of(Place::Second).collect(), of(Place::LivesOn).collect()]);
+    for (i, scenario) in of(Place::Disturbed).enumerate() {
+        match (i, stages.back_mut()) {
+            (0, Some(living_on)) => living_on.push(scenario),
+            _ => stages.push_back(vec![scenario]),
+        }
+    }
+    stages
+}
