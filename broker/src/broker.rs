@@ -70,6 +70,24 @@ impl Broker {
             .map_or(&self.address, |(ip, _)| ip)
     }
 
+    /// How many pulls wait for a message.
+    #[must_use]
+    pub fn waiting_pulls(&self) -> u64 {
+        self.holds.len()
+    }
+
+    /// How many consumer and producer groups have a member.
+    #[must_use]
+    pub fn connected_groups(&self) -> (usize, usize) {
+        (self.consumers.len(), self.producers.len())
+    }
+
+    /// Where a queue ends: the place of its next message.
+    #[must_use]
+    pub fn queue_end(&self, topic: &str, queue_id: u32) -> i64 {
+        self.store.max_offset(topic, queue_id).0
+    }
+
     /// Some queue of `queues`; another one every time.
     pub(crate) fn any_queue(&self, queues: u32) -> u32 {
         self.turn
