@@ -202,6 +202,13 @@ async fn pulls_are_refused_in_javas_words() {
         newer,
         (25, "the consumer's subscription not latest".to_owned())
     );
+}
+
+#[tokio::test]
+async fn expressions_that_are_no_tags_or_no_expression_are_refused() {
+    let fixture = Fixture::new().await;
+    let mut client = fixture.client().await;
+    client.send(send(&message("T", ""), b"x")).await;
     let sql = PullRequest {
         expression_type: Some("SQL92".into()),
         subscription: Some("a>1".into()),
@@ -275,7 +282,7 @@ async fn groups_and_brokers_that_may_not_read_get_16() {
 }
 
 #[tokio::test]
-async fn topics_are_made_and_deleted_by_hand_but_not_the_brokers_own() {
+async fn topics_are_made_by_hand_but_not_over_the_clusters_own() {
     let fixture = Fixture::new().await;
     let mut client = fixture.client().await;
     let create = |topic: &'static str| {
@@ -314,7 +321,13 @@ async fn topics_are_made_and_deleted_by_hand_but_not_the_brokers_own() {
         )
     );
     assert_eq!(answer(&mut client, create("a/b")).await.0, 1);
+}
 
+#[tokio::test]
+async fn topics_are_deleted_with_their_offsets_but_not_the_brokers_own() {
+    let fixture = Fixture::new().await;
+    let mut client = fixture.client().await;
+    client.send(send(&message("T", ""), b"x")).await;
     let delete = |topic: &'static str| ask(request::DELETE_TOPIC_IN_BROKER, &[("topic", topic)]);
     let update = [
         ("consumerGroup", "G"),

@@ -30,16 +30,18 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A broker of Java's defaults on a free port, its store small and in `folder`.
 pub fn config(folder: &tempfile::TempDir) -> BrokerConfig {
-    let mut config = BrokerConfig::default();
-    config.broker_ip1 = Some("127.0.0.1".to_owned());
-    config.broker_name = "broker-a".to_owned();
-    config.server.listen_port = 0;
-    config.store = StoreConfig {
-        commit_log_file_bytes: 8 << 20,
-        index_slots: 1_000,
-        index_entries: 4_000,
-        ..StoreConfig::at(folder.path())
+    let mut config = BrokerConfig {
+        broker_ip1: Some("127.0.0.1".to_owned()),
+        broker_name: "broker-a".to_owned(),
+        store: StoreConfig {
+            commit_log_file_bytes: 8 << 20,
+            index_slots: 1_000,
+            index_entries: 4_000,
+            ..StoreConfig::at(folder.path())
+        },
+        ..BrokerConfig::default()
     };
+    config.server.listen_port = 0;
     config
 }
 
