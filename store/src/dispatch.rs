@@ -89,8 +89,16 @@ pub(crate) fn put<'a>(
                 record_bytes: record.record_bytes as i32,
                 tags_code,
             };
-            let queue = queues.get_or_make(&topic, record.queue_id);
-            if queue.put(entry, record.queue_offset)? == Put::Added {
+            let put = queues
+                .with(&topic, record.queue_id, |queue| {
+                    queue.put(entry, record.queue_offset)
+                })
+                .unwrap_or_else(|| {
+                    queues
+                        .get_or_make(&topic, record.queue_id)
+                        .put(entry, record.queue_offset)
+                });
+            if put? == Put::Added {
                 added = Some((topic, tags_code));
             }
         } else {

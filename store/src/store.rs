@@ -33,6 +33,7 @@ use crate::lock::{StoreLock, mark_closed, mark_open};
 use crate::offset::{LogOffset, QueueOffset};
 use crate::paths;
 use crate::read::Reader;
+use crate::record::layout::is_transactional;
 use crate::record::{NewMessage, Record};
 use crate::recover::{Parts, recover};
 use crate::service;
@@ -223,8 +224,7 @@ impl Store {
     /// # Errors
     /// As [`AppendError`] tells; nothing was stored then.
     pub fn append(&self, message: &NewMessage<'_>) -> Result<Appended, AppendError> {
-        let queue = self.queue_for(message)?;
-        let appended = self.log.append(message, &queue)?;
+        let appended = self.in_queue(message, |queue| self.log.append(message, queue))?;
         self.ring();
         Ok(appended)
     }
@@ -238,24 +238,31 @@ impl Store {
         let first = messages
             .first()
             .ok_or(AppendError::MessageIllegal(Illegal::Batch))?;
+        let elsewhere =
+            |other: &NewMessage<'_>| (other.topic, other.queue_id) != (first.topic, first.queue_id);
         if messages
             .iter()
-            .any(|other| (other.topic, other.queue_id) != (first.topic, first.queue_id))
+            .any(|message| elsewhere(message) || is_transactional(message.sys_flag))
         {
             return Err(AppendError::MessageIllegal(Illegal::Batch));
         }
-        let queue = self.queue_for(first)?;
-        let appended = self.log.append_batch(messages, &queue)?;
+        let appended = self.in_queue(first, |queue| self.log.append_batch(messages, queue))?;
         self.ring();
         Ok(appended)
     }
 
-    fn queue_for(&self, message: &NewMessage<'_>) -> Result<Arc<Queue>, AppendError> {
-        if let Some(queue) = self.queues.get(message.topic, message.queue_id) {
-            return Ok(queue);
-        }
-        message.record_bytes(u64::MAX)?;
-        Ok(self.queues.get_or_make(message.topic, message.queue_id))
+    fn in_queue<T>(
+        &self,
+        message: &NewMessage<'_>,
+        append: impl Fn(&Queue) -> Result<T, AppendError>,
+    ) -> Result<T, AppendError> {
+        let known = self
+            .queues
+            .with(message.topic, message.queue_id, |queue| append(queue));
+        known.unwrap_or_else(|| {
+            self.log.check(message)?; // no queue is made for an illegal message
+            append(&self.queues.get_or_make(message.topic, message.queue_id))
+        })
     }
 
     fn ring(&self) {

@@ -14,7 +14,7 @@ use crate::error::{AppendError, Illegal};
 use crate::offset::{LogOffset, QueueOffset};
 use crate::record::NewMessage;
 use crate::record::encode::{Stamp, encode, stamp};
-use crate::record::layout::{TRANSACTION_MASK, has_queue_entry};
+use crate::record::layout::has_queue_entry;
 
 /// A thread's buffer goes back to the allocator when one append made it larger than this.
 const KEPT_BUFFER_BYTES: usize = 256 * 1024;
@@ -31,13 +31,21 @@ struct Place {
 }
 
 impl CommitLog {
+    /// Bytes of the record that `message` will be.
+    ///
+    /// # Errors
+    /// When it can never be stored.
+    pub(crate) fn check(&self, message: &NewMessage<'_>) -> Result<usize, AppendError> {
+        message.record_bytes(self.record_limit_bytes)
+    }
+
     /// Appends one message to `queue`, which must be the one it names.
     pub(crate) fn append(
         &self,
         message: &NewMessage<'_>,
         queue: &Queue,
     ) -> Result<Appended, AppendError> {
-        let record_bytes = message.record_bytes(self.record_limit_bytes)?;
+        let record_bytes = self.check(message)?;
         let parts = [(record_bytes, message.stored_sys_flag())];
         let place = with_buffer(|buffer| {
             encode(message, record_bytes, buffer);
@@ -54,10 +62,7 @@ impl CommitLog {
     ) -> Result<Vec<Appended>, AppendError> {
         let (mut parts, mut total) = (Vec::with_capacity(messages.len()), 0);
         for message in messages {
-            if message.sys_flag & TRANSACTION_MASK != 0 {
-                return Err(AppendError::MessageIllegal(Illegal::Batch));
-            }
-            let record_bytes = message.record_bytes(self.record_limit_bytes)?;
+            let record_bytes = self.check(message)?;
             total += record_bytes as u64;
             parts.push((record_bytes, message.stored_sys_flag()));
         }

@@ -1,7 +1,9 @@
 //! Every queue by topic and number.
 //!
-//! A lookup costs one hash of the topic and a short search among its queues, with no text built and
-//! nothing allocated. A queue is made on first use and has nothing on disk until its first entry.
+//! A lookup costs one hash of the topic and a short search among its queues: no text is built, nothing
+//! allocated, and no lock or count is written that other threads read. Both tables are replaced as a
+//! whole when something is added, which is rare. A queue is made on first use and has nothing on disk
+//! until its first entry.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,26 +11,27 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use super::queue::Queue;
 use crate::error::StoreError;
 use crate::mapped::queue::FileQueue;
 use crate::paths;
 
-type Topics = HashMap<Box<str>, Arc<Topic>>;
+type Topics = HashMap<Arc<str>, Arc<Topic>>;
 
 /// The queues of one topic, by number.
 #[derive(Default)]
 struct Topic {
-    queues: RwLock<Vec<Arc<Queue>>>,
+    queues: ArcSwap<Vec<Arc<Queue>>>,
 }
 
 impl Topic {
-    fn get(&self, id: u32) -> Option<Arc<Queue>> {
-        let queues = self.queues.read();
+    fn with<T>(&self, id: u32, use_it: impl FnOnce(&Arc<Queue>) -> T) -> Option<T> {
+        let queues = self.queues.load();
         let at = queues.binary_search_by_key(&id, |queue| queue.id).ok()?;
-        queues.get(at).cloned()
+        queues.get(at).map(use_it)
     }
 }
 
@@ -36,7 +39,9 @@ impl Topic {
 pub(crate) struct QueueTable {
     dir: PathBuf,
     file_bytes: u64,
-    topics: RwLock<Topics>,
+    topics: ArcSwap<Topics>,
+    /// Held while either table is replaced.
+    adding: Mutex<()>,
 }
 
 impl QueueTable {
@@ -57,7 +62,7 @@ impl QueueTable {
                 topics.insert(
                     topic.into(),
                     Arc::new(Topic {
-                        queues: RwLock::new(queues),
+                        queues: ArcSwap::from_pointee(queues),
                     }),
                 );
             }
@@ -65,40 +70,58 @@ impl QueueTable {
         Ok(QueueTable {
             dir,
             file_bytes,
-            topics: RwLock::new(topics),
+            topics: ArcSwap::from_pointee(topics),
+            adding: Mutex::new(()),
         })
     }
 
     /// The queue, if it has been used.
     pub(crate) fn get(&self, topic: &str, id: u32) -> Option<Arc<Queue>> {
-        self.topics.read().get(topic)?.get(id)
+        self.with(topic, id, Arc::clone)
+    }
+
+    /// Does something with the queue, if it has been used: cheaper than `get`.
+    pub(crate) fn with<T>(
+        &self,
+        topic: &str,
+        id: u32,
+        use_it: impl FnOnce(&Arc<Queue>) -> T,
+    ) -> Option<T> {
+        self.topics.load().get(topic)?.with(id, use_it)
     }
 
     /// The queue, made if need be. `topic` must be one by `paths::is_topic`.
     pub(crate) fn get_or_make(&self, topic: &str, id: u32) -> Arc<Queue> {
+        let _adding = self.adding.lock();
         if let Some(queue) = self.get(topic, id) {
             return queue;
         }
-        let topic_queues = {
-            let mut topics = self.topics.write();
-            Arc::clone(topics.entry(topic.into()).or_default())
-        };
-        let mut queues = topic_queues.queues.write();
-        match queues.binary_search_by_key(&id, |queue| queue.id) {
-            Ok(at) => queues.get(at).map(Arc::clone),
-            Err(at) => {
-                let dir = self.dir.join(topic).join(id.to_string());
-                queues.insert(at, Arc::new(Queue::empty(dir, id, self.file_bytes)));
-                queues.get(at).map(Arc::clone)
-            }
-        }
-        .unwrap_or_else(|| unreachable!("found or inserted just above"))
+        let queue = Arc::new(Queue::empty(
+            self.dir.join(topic).join(id.to_string()),
+            id,
+            self.file_bytes,
+        ));
+        let known = self.topics.load().get(topic).cloned();
+        let owner = known.unwrap_or_else(|| {
+            let (owner, mut topics) = (
+                Arc::new(Topic::default()),
+                Topics::clone(&self.topics.load()),
+            );
+            topics.insert(topic.into(), Arc::clone(&owner));
+            self.topics.store(Arc::new(topics));
+            owner
+        });
+        let mut queues = Vec::clone(&owner.queues.load());
+        let at = queues.partition_point(|other| other.id < id);
+        queues.insert(at, Arc::clone(&queue));
+        owner.queues.store(Arc::new(queues));
+        queue
     }
 
     /// Topics that have been used, in no order.
     pub(crate) fn topics(&self) -> Vec<String> {
         self.topics
-            .read()
+            .load()
             .keys()
             .map(|topic| topic.to_string())
             .collect()
@@ -106,32 +129,34 @@ impl QueueTable {
 
     /// Queues of a topic that have been used, in order.
     pub(crate) fn queue_ids(&self, topic: &str) -> Vec<u32> {
-        let topics = self.topics.read();
-        topics.get(topic).map_or_else(Vec::new, |topic| {
-            topic.queues.read().iter().map(|queue| queue.id).collect()
+        let topics = self.topics.load();
+        let queues = topics.get(topic).map(|topic| topic.queues.load());
+        queues.map_or_else(Vec::new, |queues| {
+            queues.iter().map(|queue| queue.id).collect()
         })
     }
 
     /// Every queue.
     pub(crate) fn all(&self) -> Vec<Arc<Queue>> {
-        let topics = self.topics.read();
-        topics
+        self.topics
+            .load()
             .values()
-            .flat_map(|topic| topic.queues.read().clone())
+            .flat_map(|topic| topic.queues.load().to_vec())
             .collect()
     }
 
-    /// Every queue, to be changed by recovery.
+    /// Every queue, to be changed by recovery, which is alone with them.
     pub(crate) fn for_each_mut(
         &mut self,
         mut each: impl FnMut(&mut Queue) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let shared = || StoreError::io("recover", &self.dir)(io::ErrorKind::ResourceBusy.into());
-        for topic in self.topics.get_mut().values_mut() {
-            let topic = Arc::get_mut(topic).ok_or_else(shared)?;
-            for queue in topic.queues.get_mut() {
+        for topic in self.topics.load().values() {
+            let mut queues = topic.queues.swap(Arc::default());
+            for queue in Arc::get_mut(&mut queues).ok_or_else(shared)? {
                 each(Arc::get_mut(queue).ok_or_else(shared)?)?;
             }
+            topic.queues.store(queues);
         }
         Ok(())
     }
@@ -139,7 +164,7 @@ impl QueueTable {
     /// Removes every queue: the log is gone.
     pub(crate) fn destroy(&mut self) -> Result<(), StoreError> {
         self.for_each_mut(|queue| queue.files.destroy())?;
-        self.topics.get_mut().clear();
+        self.topics.store(Arc::default());
         Ok(())
     }
 }

@@ -55,6 +55,11 @@ pub(crate) const BORN_HOST_V6: i32 = 0x10;
 /// `sys_flag`: the store host is an IPv6 address.
 pub(crate) const STORE_HOST_V6: i32 = 0x20;
 
+/// Whether a message of this `sys_flag` is part of a transaction.
+pub(crate) fn is_transactional(sys_flag: i32) -> bool {
+    sys_flag & TRANSACTION_MASK != 0
+}
+
 /// Whether a message of this `sys_flag` has an entry in its queue.
 pub(crate) fn has_queue_entry(sys_flag: i32) -> bool {
     !matches!(
