@@ -215,6 +215,53 @@ async fn a_request_without_its_fields_is_refused_by_the_name_of_the_field() {
 }
 
 #[tokio::test]
+async fn junk_is_answered_and_never_breaks_a_handler() {
+    let ns = with_topics(&["t"]).await;
+    let names = [
+        "topic",
+        "cluster",
+        "clusterName",
+        "brokerName",
+        "brokerAddr",
+        "haServerAddr",
+        "namespace",
+        "key",
+        "value",
+    ];
+    let bodies: [&[u8]; 6] = [
+        b"",
+        b"\0\xff\xfe",
+        b"{\"topicConfigSerializeWrapper\":{\"topicConfigTable\":{\"x\":{\"perm\":-1,\"readQueueNums\":-9}}}}",
+        b"[[[[[[[[",
+        b"{\"counter\":99999999999999999999}",
+        b"\\u12",
+    ];
+    for code in (100..=110).chain(200..=230).chain(300..=330) {
+        for (body, number) in
+            bodies
+                .into_iter()
+                .zip(["0", "-1", "", "x", "9223372036854775807", "\u{1F980}"])
+        {
+            for compressed in ["true", "false"] {
+                let mut request = Command::request(code).with_body(body.to_vec());
+                names
+                    .iter()
+                    .for_each(|name| request.fields.push(name, number));
+                request.fields.push("brokerId", number);
+                request.fields.push("compressed", compressed);
+                let reply = ns.call(request).await;
+                let remark = reply.remark.unwrap_or_default();
+                assert!(
+                    !remark.contains("internal error"),
+                    "code {code}, body {body:?}: {remark}"
+                );
+            }
+        }
+    }
+    assert!(ns.route("t").await.is_some());
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_command_close_their_own_connection_only() {
     let ns = with_topics(&["t"]).await;
     let addr: SocketAddr = ns.addr.parse().unwrap();

@@ -92,6 +92,8 @@ impl Default for NamesrvConfig {
 pub enum Notice {
     /// No such key in any Java version this server knows.
     UnknownKey(String),
+    /// `clusterTest=true`, of which only the smaller half is done here.
+    ClusterTest,
     /// A value that Java could not parse; what was in force stays.
     BadValue {
         /// The key.
@@ -107,6 +109,12 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::UnknownKey(key) => write!(f, "unknown key {key:?} has no effect"),
+            Notice::ClusterTest => {
+                write!(
+                    f,
+                    "clusterTest=true: unknown topics are not looked up in another environment"
+                )
+            }
             Notice::BadValue {
                 key,
                 value,
@@ -174,6 +182,7 @@ impl NamesrvConfig {
             }
         }
         config.config_store_path = path.to_owned();
+        notices.extend(config.cluster_test.then_some(Notice::ClusterTest));
         Ok((config, notices))
     }
 

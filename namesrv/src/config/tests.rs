@@ -1,3 +1,5 @@
+//! Files of every kind, changes at run time, and what Java would list.
+
 use super::*;
 
 fn load(text: &str) -> (NamesrvConfig, Vec<Notice>) {
@@ -53,6 +55,13 @@ fn an_unknown_key_or_a_bad_value_is_a_notice_and_the_default_stays() {
         Some("1"),
         "Java lists it too"
     );
+}
+
+#[test]
+fn cluster_test_says_what_it_does_not_do() {
+    let (config, notices) = load("clusterTest=true\n");
+    assert!(config.cluster_test);
+    assert_eq!(notices, [Notice::ClusterTest]);
 }
 
 #[test]
