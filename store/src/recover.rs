@@ -16,7 +16,6 @@ use crate::checkpoint::Settled;
 use crate::commit_log::CommitLog;
 use crate::config::StoreConfig;
 use crate::consume_queue::table::QueueTable;
-use crate::consume_queue::unit::Entry;
 use crate::dispatch;
 use crate::error::StoreError;
 use crate::index::IndexService;
@@ -81,23 +80,26 @@ fn start(config: &StoreConfig, clean: bool, settled: &Settled, parts: &Parts<'_>
     }
     let in_log = |offset: &u64| (log.min_offset()..=log.files_end()).contains(offset);
     let with_index = config.message_index_enable && config.message_index_safe;
-    let settled_end = settled
-        .log_offset
-        .filter(in_log)
-        .unwrap_or_else(|| log.file_from_before(settled.safe_timestamp_ms(with_index)));
-    // Queues that do not reach that far were removed, in part or in whole.
-    settled_end.min(queues_end.unwrap_or(log.min_offset()))
+    let by_time = || log.file_from_before(settled.safe_timestamp_ms(with_index));
+    let settled_end = settled.log_offset.filter(in_log).unwrap_or_else(by_time);
+    // Queues that do not reach that far were removed.
+    settled_end.min(queues_end.unwrap_or(settled_end))
 }
 
-/// Where the last record that has a queue entry ends, if it really is in the log.
+/// Where the last record that has a queue entry ends: the start of the log when none has, `None`
+/// when the last entry points to no record.
 fn queues_end(config: &StoreConfig, parts: &Parts<'_>) -> Option<u64> {
-    let queues = parts.queues.all();
+    let (log, queues) = (&*parts.log, parts.queues.all());
     let last = queues
         .iter()
         .filter_map(|queue| queue.last_entry())
-        .max_by_key(|entry| entry.log_end())?;
-    let in_log = parts
-        .log
-        .holds_record(last.log_offset.unsigned_abs(), config.check_crc_on_recover);
-    in_log.then(|| Entry::log_end(last))
+        .max_by_key(|entry| entry.log_end());
+    match last.filter(|last| last.log_end() > log.min_offset()) {
+        None => Some(log.min_offset()),
+        Some(last) => {
+            let offset = last.log_offset.unsigned_abs();
+            log.holds_record(offset, config.check_crc_on_recover)
+                .then(|| last.log_end())
+        }
+    }
 }
