@@ -97,7 +97,7 @@ impl Client {
                 "-Drocketmq.client.logRoot={}",
                 client_log.display()
             ))
-            .arg("-Drocketmq.client.logLevel=INFO")
+            .arg(format!("-Drocketmq.log.root={}", client_log.display())) // the same in 5.x
             .arg("-Dfile.encoding=UTF-8")
             .args(["compat.Main", prefix])
             .env("HOME", home.path())

@@ -1,9 +1,9 @@
 //! One run: one kind of servers, all client versions at once, all their scenarios.
 //!
 //! ```text
-//! client JVM ─┐            ┌ first cluster    some scenarios of each client beside each other, in any order
+//! client JVM ─┐            ┌ first cluster    scenarios of all clients beside each other, in any order
 //! client JVM ─┼─ events ─→ Run
-//! client JVM ─┘            └ second cluster   stage by stage: all clients, then the next stage
+//! client JVM ─┘            └ second cluster   so too; then those that disturb it, one by one, all clients at once
 //! ```
 //!
 //! A disturbed scenario asks for a change of the cluster. The change is made once, when every client that runs this
@@ -21,13 +21,16 @@ use crate::board::{Board, Case, Outcome};
 use crate::client::{Client, Said};
 use crate::cluster::{Cluster, Spec};
 use crate::logs;
-use crate::scenarios::{CLIENTS, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario};
+use crate::scenarios::{CLIENTS, Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario};
 use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
 use crate::trouble::{Doing, Trouble};
 
 /// No scenario takes longer; its own waits end after 45 to 100 s each.
 const SCENARIO_LIMIT: Duration = Duration::from_secs(240);
+/// Scenarios that leave their cluster in peace, of all clients together, at once: the clients have time-outs of 1 to 3 s
+/// that can't be set, and share two cores with the servers.
+const BESIDE_EACH_OTHER: usize = 6;
 const JVM_START_LIMIT: Duration = Duration::from_secs(60);
 const FIRST: &str = "first";
 const SECOND: &str = "second";
@@ -232,9 +235,17 @@ impl<'a> Run<'a> {
 
     /// Starts whatever may start now.
     fn proceed(&mut self) {
-        for at in 0..self.clients.len() {
-            while let Some(scenario) = self.clients.get_mut(at).and_then(Seat::next_on_first) {
-                self.begin(at, scenario, FIRST);
+        // Those of the second cluster first: what disturbs it waits for them.
+        for (place, cluster) in [(Place::Second, SECOND), (Place::First, FIRST)] {
+            for at in 0..self.clients.len() {
+                while self.clients.iter().map(Seat::calm).sum::<usize>() < BESIDE_EACH_OTHER
+                    && let Some(scenario) = self
+                        .clients
+                        .get_mut(at)
+                        .and_then(|seat| seat.next_at(place))
+                {
+                    self.begin(at, scenario, cluster);
+                }
             }
         }
         // The next stage of the second cluster begins when no client has anything of the last one.
@@ -246,7 +257,7 @@ impl<'a> Run<'a> {
                     if let Some(wanted) = self
                         .clients
                         .get_mut(at)
-                        .and_then(|seat| seat.next_on_second(scenario))
+                        .and_then(|seat| seat.next(scenario))
                     {
                         self.begin(at, wanted, SECOND);
                     }

@@ -8,19 +8,14 @@ use crate::client::Client;
 use crate::scenarios::{Place, SCENARIOS, Scenario};
 use crate::trouble::Trouble;
 
-/// Scenarios of one client beside each other on the first cluster; four clients and the servers share two cores.
-const BESIDE_EACH_OTHER: usize = 6;
-
 /// One client version of a run.
 pub(crate) struct Seat {
     /// Version of rocketmq-client.
     pub(crate) version: &'static str,
     /// Its JVM, once started and until it ends.
     pub(crate) client: Option<Client>,
-    /// Scenarios of the first cluster that have not begun.
-    first: VecDeque<Scenario>,
-    /// Scenarios of the second cluster that have not begun.
-    second: Vec<Scenario>,
+    /// Scenarios that have not begun.
+    waiting: Vec<Scenario>,
     running: BTreeMap<&'static str, Running>,
 }
 
@@ -51,59 +46,63 @@ impl Running {
             Place::LivesOn => !self.answered,
         }
     }
+
+    fn is_calm(&self) -> bool {
+        matches!(self.scenario.place, Place::First | Place::Second)
+    }
 }
 
 impl Seat {
     /// A client version that is to run the scenarios of these names.
     pub(crate) fn new(version: &'static str, names: &[&str]) -> Seat {
-        let wanted = || {
-            SCENARIOS
-                .iter()
-                .filter(|scenario| names.contains(&scenario.name))
-                .copied()
-        };
+        let wanted = SCENARIOS
+            .iter()
+            .filter(|scenario| names.contains(&scenario.name));
         Seat {
             version,
             client: None,
-            first: wanted()
-                .filter(|scenario| scenario.place == Place::First)
-                .collect(),
-            second: wanted()
-                .filter(|scenario| scenario.place != Place::First)
-                .collect(),
+            waiting: wanted.copied().collect(),
             running: BTreeMap::new(),
         }
     }
 
     pub(crate) fn needs_first_cluster(&self) -> bool {
-        !self.first.is_empty()
+        self.waiting
+            .iter()
+            .any(|scenario| scenario.place == Place::First)
     }
 
     pub(crate) fn needs_second_cluster(&self) -> bool {
-        !self.second.is_empty()
+        self.waiting
+            .iter()
+            .any(|scenario| scenario.place != Place::First)
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        !self.first.is_empty() || !self.second.is_empty() || !self.running.is_empty()
+        !self.waiting.is_empty() || !self.running.is_empty()
     }
 
-    /// Takes the next scenario of the first cluster, if there is one and it may run beside the others.
-    pub(crate) fn next_on_first(&mut self) -> Option<Scenario> {
-        let running = self
-            .running
+    /// How many scenarios run that leave their cluster in peace.
+    pub(crate) fn calm(&self) -> usize {
+        self.running
             .values()
-            .filter(|running| running.scenario.place == Place::First);
-        if running.count() < BESIDE_EACH_OTHER {
-            self.first.pop_front()
-        } else {
-            None
-        }
+            .filter(|running| running.is_calm())
+            .count()
     }
 
-    /// Takes `scenario` of the second cluster; `None` when it is not wanted here.
-    pub(crate) fn next_on_second(&mut self, scenario: Scenario) -> Option<Scenario> {
-        let at = self.second.iter().position(|other| *other == scenario)?;
-        Some(self.second.remove(at))
+    /// Takes the next scenario of `place`.
+    pub(crate) fn next_at(&mut self, place: Place) -> Option<Scenario> {
+        let at = self
+            .waiting
+            .iter()
+            .position(|scenario| scenario.place == place)?;
+        Some(self.waiting.remove(at))
+    }
+
+    /// Takes `scenario`; `None` when it is not wanted here.
+    pub(crate) fn next(&mut self, scenario: Scenario) -> Option<Scenario> {
+        let at = self.waiting.iter().position(|other| *other == scenario)?;
+        Some(self.waiting.remove(at))
     }
 
     /// Starts a scenario in the JVM.
@@ -148,8 +147,12 @@ impl Seat {
         }
     }
 
+    /// Whether the next stage of the second cluster may not begin yet.
     pub(crate) fn holds_up_others(&self) -> bool {
-        self.running.values().any(Running::holds_up_others)
+        self.waiting
+            .iter()
+            .any(|scenario| scenario.place == Place::Second)
+            || self.running.values().any(Running::holds_up_others)
     }
 
     /// What the scenarios that hold up others wait for; `None` for one that has not asked yet.
@@ -175,8 +178,7 @@ impl Seat {
             .map(|running| running.scenario)
             .collect();
         self.running.clear();
-        rest.extend(self.first.drain(..));
-        rest.append(&mut self.second);
+        rest.append(&mut self.waiting);
         (
             rest,
             self.client
@@ -200,8 +202,7 @@ impl Seat {
     }
 }
 
-/// The scenarios of the second cluster in stages: all that leave it in peace, then those that disturb it one by one;
-/// what lives on begins with the first of these.
+/// The scenarios that disturb the second cluster, one by one; what lives on begins with the first of these.
 pub(crate) fn stages() -> VecDeque<Vec<Scenario>> {
     let of = |place: Place| {
         SCENARIOS
@@ -209,8 +210,7 @@ pub(crate) fn stages() -> VecDeque<Vec<Scenario>> {
             .filter(move |scenario| scenario.place == place)
             .copied()
     };
-    let mut stages: VecDeque<Vec<Scenario>> =
-        VecDeque::from([of(Place::Second).collect(), of(Place::LivesOn).collect()]);
+    let mut stages: VecDeque<Vec<Scenario>> = VecDeque::from([of(Place::LivesOn).collect()]);
     for (i, scenario) in of(Place::Disturbed).enumerate() {
         match (i, stages.back_mut()) {
             (0, Some(living_on)) => living_on.push(scenario),

@@ -82,6 +82,7 @@ final class Consuming {
         first.awaitExactly(keys);
 
         // Who takes a queue over begins at the stored offset, so what is not stored yet would come twice.
+        first.storeOffsets();
         scene.awaitStored(scene.group("pair"), queues, 40);
 
         long joined = System.nanoTime();
@@ -92,6 +93,8 @@ final class Consuming {
         keys.addAll(scene.send(topic, "T", "both", 40));
         Inbox.awaitExactly(List.of(first, second), keys);
         Check.equal(20, second.messages().size(), "messages of the second");
+        first.storeOffsets();
+        second.storeOffsets();
         scene.awaitStored(scene.group("pair"), queues, 80);
 
         second.stop();

@@ -115,8 +115,14 @@ final class Scene implements AutoCloseable {
         settings.accept(consumer);
         Inbox inbox = new Inbox(this, consumer);
         consumer.registerMessageListener(inbox);
-        consumer.start();
         closing(inbox::stop);
+        try {
+            consumer.start();
+        } catch (MQClientException | RuntimeException refused) {
+            // Half started it would be a member of its group and take its share of the queues.
+            inbox.stop();
+            throw refused;
+        }
         return inbox;
     }
 
