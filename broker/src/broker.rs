@@ -257,7 +257,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-/// Takes a port on all addresses, of both families where the machine has both.
+/// Takes a port, unless told otherwise on all addresses, of both families where the machine has both.
 fn reserve(port: u16, config: &BrokerConfig) -> Result<Reserved, StartError> {
     let server = ServerConfig {
         idle: config.server.idle,
@@ -265,6 +265,10 @@ fn reserve(port: u16, config: &BrokerConfig) -> Result<Reserved, StartError> {
         receive_buffer_bytes: config.server.receive_buffer_bytes as usize,
         ..ServerConfig::default()
     };
+    if let Some(ip) = config.server.bind_address {
+        let addr = SocketAddr::new(ip, port);
+        return Server::reserve(addr, server).map_err(|source| StartError::Listen { addr, source });
+    }
     let everywhere = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
     let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
     match Server::reserve(everywhere, server.clone()) {

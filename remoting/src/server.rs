@@ -115,6 +115,9 @@ impl Server {
     /// What the system says of the socket or the address.
     pub fn reserve(addr: SocketAddr, config: ServerConfig) -> io::Result<Reserved> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        if addr.is_ipv6() {
+            socket.set_only_v6(false)?; // whatever the machine's default: `[::]` means IPv4 too, as in Java
+        }
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         if config.send_buffer_bytes > 0 {

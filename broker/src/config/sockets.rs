@@ -4,6 +4,7 @@
 //! Java 4.7.0 `remoting/netty/NettyServerConfig.java`, `NettyClientConfig.java`, `NettySystemConfig.java`;
 //! the socket buffers are what `broker/BrokerStartup.java` sets before it reads a file.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Bytes of the socket buffers a Java broker asks for, in either direction.
@@ -14,6 +15,8 @@ const SOCKET_BUFFER_BYTES: u32 = 131_072;
 pub struct ServerSettings {
     /// `listenPort`. Java's class says 8888, a broker start sets 10911. The VIP port is two below, replication one above.
     pub listen_port: u16,
+    /// Listen on this address alone instead of all. No key of 4.7.0 (Java 5.0: `bindAddress`): for who embeds a broker.
+    pub bind_address: Option<IpAddr>,
     /// `serverChannelMaxIdleTimeSeconds`: a connection with no traffic for so long is closed. Seconds; default 120.
     pub idle: Duration,
     /// `serverSocketSndBufSize`: SO_SNDBUF. Bytes; default 131072, 0 leaves it to the kernel.
@@ -26,6 +29,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         ServerSettings {
             listen_port: 10_911,
+            bind_address: None,
             idle: Duration::from_secs(120),
             send_buffer_bytes: SOCKET_BUFFER_BYTES,
             receive_buffer_bytes: SOCKET_BUFFER_BYTES,
