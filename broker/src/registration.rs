@@ -9,29 +9,27 @@
 //! ```
 //!
 //! One task a name server, so that one that hangs holds up no other. Changes that come while a registration is under
-//! way wait together for the next. The rule that is easy to break: a name server compares versions and then takes all
-//! topics of a body or none. A single topic may therefore be sent only while nothing else is pending.
+//! way wait together for the next.
+//!
+//! The rule that is easy to break: a name server takes the topics of a body only if it does not know the version yet. So
+//! whatever goes out under a version must have everything that has changed since the last one this name server knows,
+//! announced or not: with one topic go all others that are not as it was last told. (Java holds a lock over every change
+//! and its registration instead, and loses topics when a name server restarts at the wrong moment.)
 //!
 //! Java 4.7.0 `broker/BrokerController.java` (`registerBrokerAll`, `registerIncrementBrokerData`),
 //! `broker/out/BrokerOuterAPI.java`. Different, see COMPATIBILITY.md: Java sees a restarted name server only at its next
 //! period, up to 30 s later.
 
-use std::collections::BTreeSet;
+mod calls;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use remoting::body::DataVersion;
-use remoting::body::register::RegisterBrokerBody;
-use remoting::body::topic_config::{TopicConfig, TopicConfigSerializeWrapper};
-use remoting::body::topics::KVTable;
-use remoting::code::{request, response};
-use remoting::header::route::{
-    QueryDataVersionReply, QueryDataVersionRequest, RegisterBrokerRequest, UnregisterBrokerRequest,
-};
-use remoting::java::json;
-use remoting::{CallError, Client, ClientConfig, Command, Refusal};
+use remoting::body::topic_config::TopicConfig;
+use remoting::{CallError, Client, ClientConfig, Refusal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -45,9 +43,6 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// How long a name server may take to answer that it has taken this broker out.
 const UNREGISTER_LIMIT: Duration = Duration::from_secs(3);
-
-/// Permission bits that leave the topics' own permissions in place.
-const READ_AND_WRITE: i32 = 6;
 
 /// The name servers of a broker and what each has still to be told.
 #[derive(Debug)]
@@ -76,9 +71,12 @@ struct Pending {
 enum Wanted {
     /// Everything. Unless forced, the name server is first asked whether it has this version already.
     All { force: bool },
-    /// These topics alone.
+    /// These topics, and what else is news.
     Topics(BTreeSet<String>),
 }
+
+/// Topics by name.
+type Topics = BTreeMap<String, TopicConfig>;
 
 /// Why a name server does not know this broker.
 #[derive(Debug)]
@@ -159,7 +157,7 @@ impl Registration {
         for line in &self.lines {
             let (broker, line, done) = (Arc::clone(broker), Arc::clone(line), done.clone());
             tokio::spawn(async move {
-                match unregister(&broker, &line).await {
+                match calls::unregister(&broker, &line).await {
                     Ok(()) => info!(namesrv = line.addr, "unregistered"),
                     Err(failure) => warn!(namesrv = line.addr, %failure, "unregister"),
                 }
@@ -175,9 +173,10 @@ impl Registration {
 async fn keep_registered(broker: Arc<Broker>, line: Arc<Line>, tried: mpsc::Sender<()>) {
     let mut tried = Some(tried);
     let mut known = None;
+    let mut told = None;
     let mut wanted = Wanted::All { force: true };
     loop {
-        let outcome = register(&broker, &line, &wanted).await;
+        let outcome = calls::register(&broker, &line, &wanted, &mut told).await;
         tried.take();
         match &outcome {
             Ok(()) if known == Some(true) => debug!(namesrv = line.addr, ?wanted, "registered"),
@@ -241,126 +240,6 @@ impl Line {
     }
 }
 
-/// One registration.
-async fn register(broker: &Broker, line: &Line, wanted: &Wanted) -> Result<(), Failure> {
-    let topics = match wanted {
-        Wanted::All { .. } => broker.topics.wrapper(),
-        Wanted::Topics(names) => some_topics(broker, names),
-    };
-    if *wanted == (Wanted::All { force: false })
-        && !is_outdated(broker, line, topics.data_version).await
-    {
-        return Ok(());
-    }
-    let body = RegisterBrokerBody {
-        filter_server_list: Vec::new(),
-        topic_config_serialize_wrapper: with_permission(topics, broker.config.broker_permission),
-    };
-    let body = body.encode(broker.config.compressed_register);
-    let header = RegisterBrokerRequest {
-        broker_name: broker.config.broker_name.clone(),
-        broker_addr: broker.address.clone(),
-        cluster_name: broker.config.cluster_name.clone(),
-        ha_server_addr: broker.ha_address.clone(),
-        broker_id: broker.config.broker_id,
-        compressed: broker.config.compressed_register,
-        body_crc32: (crc32fast::hash(&body) & 0x7fff_ffff) as i32,
-    };
-    let request = Command::request_with(request::REGISTER_BROKER, &header).with_body(body);
-    let reply = call(broker, line, request, broker.config.register_timeout).await?;
-    if !reply.body.is_empty() {
-        match json::read::<KVTable>(&reply.body.into_bytes()) {
-            Ok(ordered) => broker.topics.set_ordered(&ordered.table),
-            Err(error) => {
-                warn!(namesrv = line.addr, %error, "read the ordered topics of a registration's answer")
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether the name server has another version than ours. One that cannot tell has.
-async fn is_outdated(broker: &Broker, line: &Line, version: DataVersion) -> bool {
-    let header = QueryDataVersionRequest {
-        broker_name: broker.config.broker_name.clone(),
-        broker_addr: broker.address.clone(),
-        cluster_name: broker.config.cluster_name.clone(),
-        broker_id: broker.config.broker_id,
-    };
-    let request = Command::request_with(request::QUERY_DATA_VERSION, &header)
-        .with_body(json::write(&version));
-    let Ok(reply) = call(broker, line, request, broker.config.register_timeout).await else {
-        return true;
-    };
-    let unchanged = reply
-        .header::<QueryDataVersionReply>()
-        .is_ok_and(|header| !header.changed);
-    let theirs = json::read::<DataVersion>(&reply.body.into_bytes());
-    !unchanged || theirs.is_ok_and(|theirs| theirs != version)
-}
-
-async fn unregister(broker: &Broker, line: &Line) -> Result<(), Failure> {
-    let header = UnregisterBrokerRequest {
-        broker_name: broker.config.broker_name.clone(),
-        broker_addr: broker.address.clone(),
-        cluster_name: broker.config.cluster_name.clone(),
-        broker_id: broker.config.broker_id,
-    };
-    let request = Command::request_with(request::UNREGISTER_BROKER, &header);
-    call(broker, line, request, UNREGISTER_LIMIT)
-        .await
-        .map(|_| ())
-}
-
-async fn call(
-    broker: &Broker,
-    line: &Line,
-    request: Command,
-    limit: Duration,
-) -> Result<Command, Failure> {
-    let reply = broker
-        .registration
-        .client
-        .call(&line.addr, request, limit)
-        .await?;
-    if reply.code == response::SUCCESS {
-        return Ok(reply);
-    }
-    Err(Failure::Refused(Refusal::new(
-        reply.code,
-        reply.remark.unwrap_or_default(),
-    )))
-}
-
-/// These topics under the version of the whole table. One that was deleted meanwhile is left out.
-fn some_topics(broker: &Broker, names: &BTreeSet<String>) -> TopicConfigSerializeWrapper {
-    let mut topics = broker.topics.wrapper();
-    topics
-        .topic_config_table
-        .retain(|name, _| names.contains(name));
-    topics
-}
-
-/// The topics as a broker with this permission shows them: unless it is read and write, it stands in the place of
-/// every topic's own, and what else a topic has goes back to its default, as in Java.
-fn with_permission(
-    mut topics: TopicConfigSerializeWrapper,
-    permission: i32,
-) -> TopicConfigSerializeWrapper {
-    if permission & READ_AND_WRITE != READ_AND_WRITE {
-        for topic in topics.topic_config_table.values_mut() {
-            let name = std::mem::take(&mut topic.topic_name);
-            *topic = TopicConfig::new(
-                name,
-                topic.read_queue_nums,
-                topic.write_queue_nums,
-                permission,
-            );
-        }
-    }
-    topics
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,21 +264,5 @@ mod tests {
         line.pending.lock().all = true;
         assert_eq!(line.take_pending(), Some(Wanted::All { force: true }));
         assert_eq!(line.take_pending(), None);
-    }
-
-    #[test]
-    fn a_broker_that_may_not_write_shows_no_topic_as_writable() {
-        let mut topics = TopicConfigSerializeWrapper::default();
-        let topic = TopicConfig {
-            order: true,
-            ..TopicConfig::new("T", 8, 4, 7)
-        };
-        topics.topic_config_table.insert("T".to_owned(), topic);
-        assert_eq!(with_permission(topics.clone(), 6), topics);
-        let shown = with_permission(topics, 4);
-        assert_eq!(
-            shown.topic_config_table["T"],
-            TopicConfig::new("T", 8, 4, 4)
-        );
     }
 }

@@ -145,6 +145,52 @@ async fn a_new_topic_is_told_at_once_and_one_made_by_hand_alone() {
 }
 
 #[tokio::test]
+async fn topics_made_at_the_same_time_all_reach_a_name_server_that_compares_versions() {
+    const CLIENTS: usize = 8;
+    let mut name_server = listen("127.0.0.1:0").await;
+    let fixture = broker_of(name_server.addr(), false).await;
+    let (_, first) = name_server.registration().await;
+    let mut known = first.topic_config_serialize_wrapper;
+    let mut clients = Vec::new();
+    for at in 0..CLIENTS {
+        let mut client = fixture.client().await;
+        clients.push(tokio::spawn(async move {
+            let by_hand = format!("hand{at}");
+            let fields = [
+                ("topic", &*by_hand),
+                ("readQueueNums", "1"),
+                ("writeQueueNums", "1"),
+                ("perm", "6"),
+                ("topicFilterType", "SINGLE_TAG"),
+            ];
+            client
+                .call(ask(request::UPDATE_AND_CREATE_TOPIC, &fields))
+                .await;
+            client
+                .send(send(&message(&format!("send{at}"), ""), b"x"))
+                .await;
+        }));
+    }
+    let all = |kind| (0..CLIENTS).map(move |at| format!("{kind}{at}"));
+    let wanted: Vec<_> = all("hand").chain(all("send")).collect();
+    while !wanted
+        .iter()
+        .all(|topic| known.topic_config_table.contains_key(topic))
+    {
+        let (_, next) = name_server.registration().await;
+        let next = next.topic_config_serialize_wrapper;
+        if next.data_version != known.data_version {
+            known.data_version = next.data_version;
+            known.topic_config_table.extend(next.topic_config_table);
+        }
+    }
+    for client in clients {
+        client.await.expect("ends");
+    }
+    fixture.running.stop().await;
+}
+
+#[tokio::test]
 async fn a_name_server_that_comes_back_knows_the_broker_within_two_seconds() {
     let mut name_server = listen("127.0.0.1:0").await;
     let addr = name_server.addr();
