@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::api::{Arrival, Arrivals};
 use crate::commit_log::CommitLog;
-use crate::consume_queue::queue::Put;
+use crate::consume_queue::queue::{Put, Queue};
 use crate::consume_queue::table::QueueTable;
 use crate::consume_queue::unit::Entry;
 use crate::error::{StoreError, Unavailable};
@@ -79,37 +79,34 @@ pub(crate) fn put<'a>(
     queues: &QueueTable,
     index: Option<&IndexService>,
 ) -> Result<Option<(Cow<'a, str>, i64)>, StoreError> {
+    let handles = record.handles();
+    let tags_code = handles.tags.map_or(0, tags_code);
+    let topic = String::from_utf8_lossy(record.topic);
     let mut added = None;
     if has_queue_entry(record.sys_flag) {
-        let topic = String::from_utf8_lossy(record.topic);
-        if paths::is_topic(&topic) {
-            let tags_code = record.property(b"TAGS").map_or(0, tags_code);
-            let entry = Entry {
-                log_offset: record.log_offset,
-                record_bytes: record.record_bytes as i32,
-                tags_code,
-            };
-            let put = queues
-                .with(&topic, record.queue_id, |queue| {
-                    queue.put(entry, record.queue_offset)
-                })
-                .unwrap_or_else(|| {
-                    queues
-                        .get_or_make(&topic, record.queue_id)
-                        .put(entry, record.queue_offset)
-                });
-            if put? == Put::Added {
-                added = Some((topic, tags_code));
+        let (id, record_bytes) = (record.queue_id, record.record_bytes as i32);
+        let entry = Entry {
+            log_offset: record.log_offset,
+            record_bytes,
+            tags_code,
+        };
+        let put = |queue: &Arc<Queue>| queue.put(entry, record.queue_offset);
+        let known = queues.with(&topic, id, put);
+        let put = match known {
+            Some(put) => put?,
+            None if paths::is_topic(&topic) => put(&queues.get_or_make(&topic, id))?,
+            None => {
+                tracing::error!(
+                    log_offset = record.log_offset,
+                    "leave out a record whose topic cannot be a folder"
+                );
+                Put::AlreadyThere
             }
-        } else {
-            tracing::error!(
-                log_offset = record.log_offset,
-                "leave out a record whose topic cannot be a folder"
-            );
-        }
+        };
+        added = (put == Put::Added).then_some((topic, tags_code));
     }
     if let Some(index) = index {
-        index.put(record)?;
+        index.put(record, &handles)?;
     }
     Ok(added)
 }

@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::mapped::disk;
 use crate::paths;
 use crate::record::Record;
-use crate::record::decode::properties;
+use crate::record::decode::Handles;
 use crate::record::layout::{TRANSACTION_MASK, TRANSACTION_ROLLBACK};
 
 /// What a search found.
@@ -111,7 +111,7 @@ impl IndexService {
     ///
     /// # Errors
     /// When the next file cannot be made.
-    pub(crate) fn put(&self, record: &Record<'_>) -> Result<(), StoreError> {
+    pub(crate) fn put(&self, record: &Record<'_>, handles: &Handles<'_>) -> Result<(), StoreError> {
         let (log_offset, timestamp_ms) =
             (record.log_offset.unsigned_abs(), record.store_timestamp_ms);
         let last = self.files.read().last().cloned();
@@ -121,19 +121,11 @@ impl IndexService {
         if known || record.sys_flag & TRANSACTION_MASK == TRANSACTION_ROLLBACK {
             return Ok(());
         }
-        let (mut unique, mut keys) = (None, None);
-        for (name, value) in properties(record.properties) {
-            match name {
-                b"UNIQ_KEY" => unique = Some(value),
-                b"KEYS" => keys = Some(value),
-                _ => {}
-            }
-        }
+        let keys = handles.keys.unwrap_or_default();
         let words = keys
-            .unwrap_or_default()
             .split(|byte| *byte == b' ')
             .filter(|word| !word.is_empty());
-        for key in unique.into_iter().chain(words) {
+        for key in handles.unique_key.into_iter().chain(words) {
             self.put_hash(key_hash(record.topic, key), log_offset, timestamp_ms)?;
         }
         Ok(())

@@ -133,6 +133,31 @@ impl<'a> Record<'a> {
     }
 }
 
+/// The properties that the dispatcher needs, found in one pass. Of several with one name the last
+/// counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Handles<'a> {
+    pub(crate) tags: Option<&'a [u8]>,
+    /// Separated by blanks.
+    pub(crate) keys: Option<&'a [u8]>,
+    pub(crate) unique_key: Option<&'a [u8]>,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn handles(&self) -> Handles<'a> {
+        let mut handles = Handles::default();
+        for (name, value) in properties(self.properties) {
+            match name {
+                b"TAGS" => handles.tags = Some(value),
+                b"KEYS" => handles.keys = Some(value),
+                b"UNIQ_KEY" => handles.unique_key = Some(value),
+                _ => {}
+            }
+        }
+        handles
+    }
+}
+
 /// Splits `name \x01 value \x02 …`. Items that are not exactly a name and a value are left out, and
 /// the last `\x02` may be missing. Java 4.7.0 `MessageDecoder.string2messageProperties`.
 pub(crate) fn properties(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
