@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::ports;
 use crate::process::Process;
-use crate::servers::{Program, Servers};
+use crate::servers::{Jvm, Program, Servers};
 use crate::trouble::{Doing, Trouble};
 
 /// The broker's name in routes; the Java program knows it too.
@@ -18,15 +18,19 @@ pub const BROKER_NAME: &str = "broker-a";
 /// A Java broker starts in 2 to 3 s on an idle machine; here four clients start beside it.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Keys that every broker here gets. Small files, because a fresh store is made for each; waits in queues are not cut
-/// short, because a slow machine is no reason to refuse a send; registration is as frequent as Java allows.
-const BROKER_KEYS: [(&str, &str); 13] = [
+/// Keys that every broker here gets.
+const BROKER_KEYS: &[(&str, &str)] = &[
     ("brokerClusterName", "DefaultCluster"),
     ("brokerName", BROKER_NAME),
     ("brokerId", "0"),
     ("brokerIP1", "127.0.0.1"),
     ("brokerRole", "ASYNC_MASTER"),
     ("flushDiskType", "ASYNC_FLUSH"),
+];
+
+/// Keys for tests. Small files, because a fresh store is made for each; waits in queues are not cut short, because a
+/// slow machine is no reason to refuse a send; registration is as frequent as Java allows.
+const TEST_KEYS: &[(&str, &str)] = &[
     ("mappedFileSizeCommitLog", "33554432"),
     ("mappedFileSizeConsumeQueue", "600000"),
     ("maxHashSlotNum", "10000"),
@@ -43,8 +47,34 @@ pub struct Spec {
     pub servers: Servers,
     /// How many name servers.
     pub namesrvs: usize,
-    /// Broker keys over the harness's own.
-    pub broker_keys: &'static [(&'static str, &'static str)],
+    /// How they run.
+    pub mode: Mode,
+}
+
+/// How servers run.
+#[derive(Debug, Clone, Copy)]
+pub enum Mode {
+    /// For a minute, beside others: small files and heaps; and these broker keys.
+    Test(&'static [(&'static str, &'static str)]),
+    /// As in service: the default sizes, and a heap of 1 GiB for each Java server.
+    Service,
+}
+
+impl Mode {
+    fn jvm(self) -> Jvm {
+        match self {
+            Mode::Test(_) => Jvm::ShortLived,
+            Mode::Service => Jvm::InService,
+        }
+    }
+
+    fn broker_keys(self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        let (test, own) = match self {
+            Mode::Test(own) => (TEST_KEYS, own),
+            Mode::Service => (&[][..], &[][..]),
+        };
+        BROKER_KEYS.iter().chain(test).chain(own)
+    }
 }
 
 /// Running servers and where their files lie. Dropping it kills them and removes the store.
@@ -73,9 +103,10 @@ impl Cluster {
     /// # Errors
     /// When a server does not start; those that did are killed.
     pub fn start(spec: Spec, logs: &Path) -> Result<Cluster, Trouble> {
+        // Beside the logs: on a disk, which a system's folder for temporary files need not be.
         let folder = tempfile::Builder::new()
-            .prefix("compat-")
-            .tempdir()
+            .prefix("cluster-")
+            .tempdir_in(logs)
             .doing(|| "make a folder".to_owned())?;
         let home = folder.path();
         write_logback(home)?;
@@ -118,12 +149,12 @@ impl Cluster {
     /// # Errors
     /// When it does not start, or there is none of this index.
     pub fn start_namesrv(&mut self, index: usize) -> Result<(), Trouble> {
-        let (servers, home) = (self.spec.servers, self.folder.path());
+        let (spec, home) = (&self.spec, self.folder.path());
         let member = self
             .namesrvs
             .get_mut(index)
             .ok_or_else(|| Trouble(format!("no name server {index}")))?;
-        member.start(servers, home, &[])
+        member.start(spec, home, &[])
     }
 
     /// Stops name server `index` in order.
@@ -145,7 +176,7 @@ impl Cluster {
     pub fn start_broker(&mut self) -> Result<(), Trouble> {
         let addr = self.namesrv_addr();
         self.broker
-            .start(self.spec.servers, self.folder.path(), &["-n", &addr])
+            .start(&self.spec, self.folder.path(), &["-n", &addr])
     }
 
     /// Stops the broker in order (SIGTERM).
@@ -162,6 +193,18 @@ impl Cluster {
     /// When it does not run.
     pub fn kill_broker(&mut self) -> Result<(), Trouble> {
         self.broker.take()?.kill()
+    }
+
+    /// The broker's process.
+    #[must_use]
+    pub fn broker(&self) -> Option<&Process> {
+        self.broker.process.as_ref()
+    }
+
+    /// The process of the first name server.
+    #[must_use]
+    pub fn namesrv(&self) -> Option<&Process> {
+        self.namesrvs.first()?.process.as_ref()
     }
 
     /// Carries out what a scenario asks for. Blocks until the servers run again (or are down, as asked).
@@ -207,7 +250,7 @@ impl Member {
             store.display(),
             store.join("commitlog").display()
         );
-        for (key, value) in BROKER_KEYS.iter().chain(spec.broker_keys) {
+        for (key, value) in spec.mode.broker_keys() {
             let _ = writeln!(text, "{key}={value}");
         }
         Member::new(
@@ -243,8 +286,9 @@ impl Member {
         format!("127.0.0.1:{}", self.port)
     }
 
-    fn start(&mut self, servers: Servers, home: &Path, arguments: &[&str]) -> Result<(), Trouble> {
-        let mut command = servers.command(self.program, home)?;
+    fn start(&mut self, spec: &Spec, home: &Path, arguments: &[&str]) -> Result<(), Trouble> {
+        let servers = spec.servers;
+        let mut command = servers.command(self.program, home, spec.mode.jvm())?;
         command.arg("-c").arg(&self.config).args(arguments);
         let name = format!("{servers} {}", self.name);
         self.process = Some(Process::start(

@@ -123,22 +123,25 @@ impl Project {
     }
 }
 
-/// `java` with what every JVM here gets: `heap_mib` at most, a serial collector and the quick compiler, because a
-/// test's JVM lives for a minute, and a home folder of its own.
+/// `java` for a test's JVM, which lives for a minute: `heap_mib` at most, a serial collector and the quick compiler.
 #[must_use]
 pub fn short_lived_jvm(classpath: &str, heap_mib: u32, home: &Path) -> Command {
-    let mut java = jvm(classpath, home);
-    java.arg(format!("-Xmx{heap_mib}m")).args([
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Xshare:auto",
-    ]);
+    let mut java = bare_jvm(classpath, home);
+    java.arg(format!("-Xmx{heap_mib}m"))
+        .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     java
 }
 
-/// `java` with the classpath, opened inner packages and a home folder; nothing that changes its speed.
+/// `java` with `heap_mib` from the start, and nothing that changes its speed.
 #[must_use]
-pub fn jvm(classpath: &str, home: &Path) -> Command {
+pub fn jvm(classpath: &str, heap_mib: u32, home: &Path) -> Command {
+    let mut java = bare_jvm(classpath, home);
+    java.arg(format!("-Xms{heap_mib}m"))
+        .arg(format!("-Xmx{heap_mib}m"));
+    java
+}
+
+fn bare_jvm(classpath: &str, home: &Path) -> Command {
     let mut java = Command::new(java_program());
     java.args(OPENED)
         .arg(format!("-Duser.home={}", home.display()))
@@ -166,7 +169,8 @@ fn digest(project: &Path, version: &str) -> Result<String, Trouble> {
     let mut hasher = DefaultHasher::new();
     hasher.write(version.as_bytes());
     for file in files {
-        hasher.write(file.as_os_str().as_encoded_bytes());
+        let place = file.strip_prefix(project).unwrap_or(&file);
+        hasher.write(place.as_os_str().as_encoded_bytes());
         hasher.write(&fs::read(&file).doing(|| format!("read {}", file.display()))?);
     }
     Ok(format!("{:016x}", hasher.finish()))

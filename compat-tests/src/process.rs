@@ -131,6 +131,27 @@ impl Process {
             .ok_or_else(|| Trouble(format!("{path} has no {key}")))
     }
 
+    /// Processor time it has used, in user and kernel mode. The kernel counts in steps of 10 ms.
+    ///
+    /// # Errors
+    /// When the process is gone or the kernel does not say.
+    pub fn cpu_time(&self) -> Result<Duration, Trouble> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = fs::read_to_string(&path).doing(|| format!("read {path} of {}", self.name))?;
+        // The second field is the program's name in brackets; utime and stime are the 14th and the 15th.
+        let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks: Vec<u64> = rest
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse().ok())
+            .collect();
+        match ticks.as_slice() {
+            [user, kernel] => Ok(Duration::from_millis((user + kernel) * 10)),
+            _ => Err(Trouble(format!("{path} has no times"))),
+        }
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), Trouble> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| self.trouble("has no process id"))?;

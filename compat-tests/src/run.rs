@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::board::{Board, Case, Outcome};
 use crate::client::{Client, Said};
-use crate::cluster::{Cluster, Spec};
+use crate::cluster::{Cluster, Mode, Spec};
 use crate::logs;
 use crate::scenarios::{CLIENTS, Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario};
 use crate::seat::{Question, Seat, stages};
@@ -124,12 +124,12 @@ impl<'a> Run<'a> {
         let first = Spec {
             servers: self.servers,
             namesrvs: 1,
-            broker_keys: &[],
+            mode: Mode::Test(&[]),
         };
         let second = Spec {
             servers: self.servers,
             namesrvs: 2,
-            broker_keys: SECOND_CLUSTER_KEYS,
+            mode: Mode::Test(SECOND_CLUSTER_KEYS),
         };
         let needs_first = self.clients.iter().any(Seat::needs_first_cluster);
         let needs_second = self.clients.iter().any(Seat::needs_second_cluster);

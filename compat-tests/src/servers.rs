@@ -11,8 +11,13 @@ use crate::java;
 use crate::logs;
 use crate::trouble::{Doing, Trouble};
 
-/// Heap of a Java server: holds four clients' 4 MiB messages on their way.
-const JAVA_HEAP_MIB: u32 = 512;
+/// Heap of a Java server in a test: holds four clients' 4 MiB messages on their way.
+const TEST_HEAP_MIB: u32 = 512;
+/// Heap of a Java server in service.
+const SERVICE_HEAP_MIB: u32 = 1024;
+
+/// Environment variable: a folder with our binaries that are to be used as they are, without a build before.
+const BINARIES: &str = "COMPAT_BINARIES";
 
 /// Whose NameServer and Broker run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +49,30 @@ pub enum Program {
     Broker,
 }
 
+/// How a Java server's JVM is set; ours have no such choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jvm {
+    /// For a minute beside others: a serial collector, and only the quick compiler.
+    ShortLived,
+    /// As in service: nothing that changes its speed, and a whole heap from the start.
+    InService,
+}
+
 impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Program::NameServer => "mqnamesrv",
+            Program::Broker => "mqbroker",
+        }
+    }
+
+    fn main_class(self) -> &'static str {
+        match self {
+            Program::NameServer => "org.apache.rocketmq.namesrv.NamesrvStartup",
+            Program::Broker => "org.apache.rocketmq.broker.BrokerStartup",
+        }
+    }
+
     /// Part of the line that the program prints once it serves; Java's words, which ours must print too.
     #[must_use]
     pub fn success_line(self) -> &'static str {
@@ -72,72 +100,39 @@ impl Servers {
     ///
     /// # Errors
     /// When Java's classpath can't be resolved, or our binary isn't built.
-    pub fn command(self, program: Program, home: &Path) -> Result<Command, Trouble> {
+    pub fn command(self, program: Program, home: &Path, jvm: Jvm) -> Result<Command, Trouble> {
         let mut command = match self {
-            Servers::Ours => {
-                let name = match program {
-                    Program::NameServer => "mqnamesrv",
-                    Program::Broker => "mqbroker",
-                };
-                Command::new(binary(name)?)
-            }
+            Servers::Ours => Command::new(binary(program.name())?),
             Servers::Java(version) => {
-                let mut java =
-                    java::short_lived_jvm(&java::SERVERS.classpath(version)?, JAVA_HEAP_MIB, home);
-                java.arg(main_class(program));
+                let classpath = java::SERVERS.classpath(version)?;
+                let mut java = match jvm {
+                    Jvm::ShortLived => java::short_lived_jvm(&classpath, TEST_HEAP_MIB, home),
+                    Jvm::InService => java::jvm(&classpath, SERVICE_HEAP_MIB, home),
+                };
+                java.arg(program.main_class());
                 java
             }
         };
-        set_environment(&mut command, home);
+        command
+            .env("ROCKETMQ_HOME", home)
+            .env("HOME", home)
+            .env_remove("NAMESRV_ADDR")
+            .current_dir(home);
         Ok(command)
     }
-
-    /// The command line with Java's own JVM settings, for figures: `heap_mib` from the start and no compiler held back.
-    ///
-    /// # Errors
-    /// As [`Servers::command`].
-    pub fn command_at_full_speed(
-        self,
-        program: Program,
-        home: &Path,
-        heap_mib: u32,
-    ) -> Result<Command, Trouble> {
-        let Servers::Java(version) = self else {
-            return self.command(program, home);
-        };
-        let mut java = java::jvm(&java::SERVERS.classpath(version)?, home);
-        java.arg(format!("-Xms{heap_mib}m"))
-            .arg(format!("-Xmx{heap_mib}m"))
-            .arg(main_class(program));
-        set_environment(&mut java, home);
-        Ok(java)
-    }
 }
 
-fn main_class(program: Program) -> &'static str {
-    match program {
-        Program::NameServer => "org.apache.rocketmq.namesrv.NamesrvStartup",
-        Program::Broker => "org.apache.rocketmq.broker.BrokerStartup",
-    }
-}
-
-fn set_environment(command: &mut Command, home: &Path) {
-    command
-        .env("ROCKETMQ_HOME", home)
-        .env("HOME", home)
-        .env_remove("NAMESRV_ADDR")
-        .current_dir(home);
+/// The folder of our binaries: what `COMPAT_BINARIES` names, taken as it is, else the profile folder of this test.
+fn binaries() -> Result<PathBuf, Trouble> {
+    std::env::var_os(BINARIES).map_or_else(logs::profile_folder, |folder| Ok(PathBuf::from(folder)))
 }
 
 fn binary(name: &str) -> Result<PathBuf, Trouble> {
-    let path = logs::profile_folder()?.join(name);
+    let path = binaries()?.join(name);
     if path.exists() {
         Ok(path)
     } else {
-        Err(Trouble(format!(
-            "{} is not built: cargo build --workspace",
-            path.display()
-        )))
+        Err(Trouble(format!("{} is not there", path.display())))
     }
 }
 
@@ -146,6 +141,9 @@ fn build_ours() -> Result<(), Trouble> {
     static BUILT: OnceLock<Result<(), Trouble>> = OnceLock::new();
     BUILT
         .get_or_init(|| {
+            if std::env::var_os(BINARIES).is_some() {
+                return Ok(());
+            }
             let release = logs::profile_folder()?.ends_with("release");
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             let output = Command::new(cargo)
