@@ -46,7 +46,8 @@ impl Bell {
     pub(crate) fn ring(&self) {
         // Pairs with the fence in `wait`: either we see `asleep`, or the thread sees the work.
         fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed) {
+        // Of several rings at once only the first one pays.
+        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
             let _held = self.lock.lock();
             self.wake.notify_one();
         }
@@ -67,9 +68,12 @@ impl Bell {
     pub(crate) fn wait(&self, most: Option<Duration>, mut ready: impl FnMut() -> bool) {
         let deadline = most.map(|most| Instant::now() + most);
         let mut held = self.lock.lock();
-        self.asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        while !ready() && !self.is_stopped() {
+        loop {
+            self.asleep.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if ready() || self.is_stopped() {
+                break;
+            }
             match deadline {
                 None => self.wake.wait(&mut held),
                 Some(deadline) => {

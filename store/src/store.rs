@@ -199,8 +199,8 @@ impl Store {
         join(running.queue_flush);
         self.log.allocator().stop();
         join(running.allocate);
+        self.flush.fail(); // who still waits, waits for something that was never appended
         if !in_order {
-            self.flush.fail();
             return false;
         }
         let settled = flushed && self.dispatch_behind_bytes() == 0 && self.queue_flush.flush_all();
@@ -308,9 +308,14 @@ impl Store {
             .read(&self.log, queue.as_deref(), from, max_messages, select)
     }
 
-    /// The whole record at `offset`, if one begins there.
+    /// The whole record at `offset`, if one begins there. Under SYNC_FLUSH only what is on disk.
     pub fn record_at(&self, offset: LogOffset) -> Option<Bytes> {
-        self.log.record_at(offset.0)
+        let upto = if self.is_sync() {
+            self.flush.flushed()
+        } else {
+            self.log.end()
+        };
+        self.log.record_at(offset.0, upto)
     }
 
     /// First entry of a queue whose record is still in the log; 0 for a queue never used.
@@ -367,7 +372,7 @@ impl Store {
 
     /// When the first message of the log was stored. Milliseconds since 1970.
     pub fn earliest_log_store_time(&self) -> Option<i64> {
-        let first = self.log.record_at(self.log.min_offset())?;
+        let first = self.record_at(self.min_log_offset())?;
         Record::decode(&first)
             .ok()
             .map(|record| record.store_timestamp_ms)
@@ -397,7 +402,7 @@ impl Store {
             };
             result.index_last_update_timestamp_ms = hits.last_timestamp_ms;
             result.index_last_update_log_offset = LogOffset(hits.last_log_offset);
-            let first = self.log.record_at(*first);
+            let first = self.record_at(LogOffset(*first));
             if let Some(record) = first
                 .as_deref()
                 .and_then(|first| Record::decode(first).ok())
@@ -407,7 +412,7 @@ impl Store {
             result.records.extend(
                 hits.log_offsets
                     .iter()
-                    .filter_map(|offset| self.log.record_at(*offset)),
+                    .filter_map(|offset| self.record_at(LogOffset(*offset))),
             );
             if !result.records.is_empty() || until_ms < begin_ms {
                 break;

@@ -22,9 +22,9 @@ impl CommitLog {
         (offset.checked_add(len)? <= file.published()).then_some(file)
     }
 
-    /// The record at `offset`, if one begins there.
-    pub(crate) fn record_at(&self, offset: u64) -> Option<Bytes> {
-        let run = self.run_from(offset, self.end())?;
+    /// The record at `offset`, if one begins there and ends at `upto` or before.
+    pub(crate) fn record_at(&self, offset: u64, upto: u64) -> Option<Bytes> {
+        let run = self.run_from(offset, upto)?;
         let record = Record::decode(&run).ok()?;
         let bytes = record.record_bytes as usize;
         (record.log_offset.unsigned_abs() == offset).then(|| run.slice(..bytes))

@@ -170,3 +170,59 @@ impl Future for Durable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::StoreConfig;
+    use crate::error::AppendError;
+
+    struct Nobody;
+
+    impl std::task::Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    /// What a waiter sees right now.
+    fn polled(durable: &mut Durable, waker: &Waker) -> Poll<Result<(), FlushError>> {
+        Pin::new(durable).poll(&mut Context::from_waker(waker))
+    }
+
+    #[test]
+    fn a_failed_flush_is_never_acknowledged_and_closes_the_log() {
+        let dir = tempfile::tempdir().expect("folder");
+        let log = CommitLog::open(&StoreConfig::at(dir.path())).expect("opened");
+        let flush = Arc::new(LogFlush::new(Arc::new(log), 0));
+        let (mut waiting, waker) = (flush.durable(LogOffset(10)), Waker::from(Arc::new(Nobody)));
+        assert_eq!(polled(&mut waiting, &waker), Poll::Pending);
+        flush.fail();
+        assert_eq!(polled(&mut waiting, &waker), Poll::Ready(Err(FlushError)));
+        assert_eq!(flush.flush(), Err(FlushError), "tried again");
+        assert_eq!(
+            polled(&mut flush.durable(LogOffset(10)), &waker),
+            Poll::Ready(Err(FlushError))
+        );
+        assert_eq!(
+            polled(&mut flush.durable(LogOffset(0)), &waker),
+            Poll::Ready(Ok(())),
+            "that is on disk"
+        );
+        let refused = flush.log.refused().map(AppendError::ServiceNotAvailable);
+        assert_eq!(
+            refused,
+            Some(AppendError::ServiceNotAvailable(Unavailable::FlushFailed))
+        );
+    }
+
+    #[test]
+    fn polling_again_with_the_same_waker_registers_once() {
+        let dir = tempfile::tempdir().expect("folder");
+        let log = CommitLog::open(&StoreConfig::at(dir.path())).expect("opened");
+        let flush = Arc::new(LogFlush::new(Arc::new(log), 0));
+        let (mut waiting, waker) = (flush.durable(LogOffset(10)), Waker::from(Arc::new(Nobody)));
+        for _ in 0..3 {
+            assert_eq!(polled(&mut waiting, &waker), Poll::Pending);
+        }
+        assert_eq!(flush.waiters.lock().len(), 1);
+    }
+}

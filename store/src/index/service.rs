@@ -56,6 +56,12 @@ impl IndexService {
             let found_bytes = fs::metadata(&path)
                 .map_err(StoreError::io("look at", &path))?
                 .len();
+            if found_bytes < shape.bytes()
+                && disk::remove_unfinished(&path).map_err(StoreError::io("remove", &path))?
+            {
+                tracing::warn!(path = %path.display(), "removed an index file that was not made to its end");
+                continue;
+            }
             if found_bytes != shape.bytes() {
                 let key = "maxHashSlotNum * 4 + maxIndexNum * 20 + 40";
                 return Err(StoreError::FileSize {

@@ -41,6 +41,15 @@ pub(super) fn is_allocated(path: &Path) -> io::Result<bool> {
     Ok(meta.blocks() * 512 >= meta.len())
 }
 
+/// Removes a file that nothing was ever written to: the process ended while it was being made.
+/// False if there is something in it.
+pub(crate) fn remove_unfinished(path: &Path) -> io::Result<bool> {
+    match seek(&open(path)?, SeekFrom::Data(0)) {
+        Err(Errno::NXIO) => remove(path).map(|()| true),
+        _ => Ok(false),
+    }
+}
+
 /// Takes the room for `[from, to)` from the disk; bytes that are there stay. A file system that
 /// cannot (`EOPNOTSUPP`) gets zeros written into a `fresh` file and is taken at its word for others.
 pub(super) fn allocate(file: &File, from: u64, to: u64, fresh: bool) -> io::Result<()> {

@@ -41,8 +41,9 @@ impl FileQueue {
         file_bytes: u64,
         key: &'static str,
     ) -> Result<FileQueue, StoreError> {
-        let mut files = Vec::new();
-        for (base, path) in numbered_files(&dir)? {
+        let (mut files, mut names) = (Vec::new(), numbered_files(&dir)?);
+        drop_unfinished(&mut names, file_bytes)?;
+        for (base, path) in names {
             let found_bytes = fs::metadata(&path)
                 .map_err(StoreError::io("look at", &path))?
                 .len();
@@ -156,6 +157,24 @@ impl FileQueue {
     }
 }
 
+/// Removes the last file if the process ended while it was being made: it is short and has nothing
+/// in it.
+fn drop_unfinished(names: &mut Vec<(u64, PathBuf)>, file_bytes: u64) -> Result<(), StoreError> {
+    let Some((_, last)) = names.last() else {
+        return Ok(());
+    };
+    let found_bytes = fs::metadata(last)
+        .map_err(StoreError::io("look at", last))?
+        .len();
+    if found_bytes < file_bytes
+        && disk::remove_unfinished(last).map_err(StoreError::io("remove", last))?
+    {
+        tracing::warn!(path = %last.display(), found_bytes, "removed a file that was not made to its end");
+        names.pop();
+    }
+    Ok(())
+}
+
 /// The numbered files of a directory, in order. A missing directory has none.
 fn numbered_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let entries = match fs::read_dir(dir) {
@@ -232,6 +251,20 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text} lacks {part}");
         }
+    }
+
+    #[test]
+    fn a_last_file_that_was_not_made_to_its_end_is_made_again() {
+        let dir = tempfile::tempdir().expect("folder");
+        drop(run_of_three(dir.path()));
+        let last = dir.path().join("00000000000000000500");
+        fs::write(&last, "").expect("written");
+        let run = FileQueue::open(dir.path().to_owned(), 100, "key").expect("opened");
+        assert_eq!(run.files().len(), 3);
+        assert!(!last.exists());
+        fs::write(&last, "content").expect("written");
+        assert!(FileQueue::open(dir.path().to_owned(), 100, "key").is_err());
+        assert!(last.exists());
     }
 
     #[test]
