@@ -17,24 +17,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use remoting::{Reserved, Server, ServerConfig};
-use store::{Store, StoreError};
+use store::Store;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::address::{self, AddressError};
+use crate::address;
 use crate::client::consumers::Consumers;
 use crate::client::producers::Producers;
 use crate::client::{self, notify};
 use crate::config::BrokerConfig;
 use crate::group::GroupTable;
-use crate::json_file::LoadError;
 use crate::message_id::MessageIds;
 use crate::offset::OffsetTable;
 use crate::pull::hold::{self, Holds};
 use crate::registration::Registration;
+use crate::start_error::StartError;
+use crate::tasks::every;
 use crate::topic::TopicTable;
 
 /// The first saving of offsets comes so long after the start. Java 4.7.0 `BrokerController.initialize`.
@@ -107,72 +107,13 @@ impl fmt::Debug for Broker {
     }
 }
 
-/// Why a broker does not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// No address to be found under.
-    Address(AddressError),
-    /// `brokerIP1` is no address and no name of one.
-    BrokerIp {
-        /// What is configured.
-        ip: String,
-        /// What the resolver says.
-        reason: String,
-    },
-    /// A port cannot be listened on.
-    Listen {
-        /// Which.
-        addr: SocketAddr,
-        /// The system's words.
-        source: io::Error,
-    },
-    /// A table of `config/` cannot be read.
-    Table(LoadError),
-    /// The store does not open.
-    Store(StoreError),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Address(error) => error.fmt(f),
-            StartError::BrokerIp { ip, reason } => {
-                write!(f, "brokerIP1={ip} cannot be resolved: {reason}")
-            }
-            StartError::Listen { addr, source } => write!(f, "listen on {addr}: {source}"),
-            StartError::Table(error) => error.fmt(f),
-            StartError::Store(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<AddressError> for StartError {
-    fn from(error: AddressError) -> StartError {
-        StartError::Address(error)
-    }
-}
-
-impl From<LoadError> for StartError {
-    fn from(error: LoadError) -> StartError {
-        StartError::Table(error)
-    }
-}
-
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> StartError {
-        StartError::Store(error)
-    }
-}
-
 /// A broker that runs until it is told to stop.
 #[derive(Debug)]
 #[must_use = "dropping it leaves the broker running without an owner"]
 pub struct Running {
     broker: Arc<Broker>,
     servers: Vec<Server>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    tasks: Vec<JoinHandle<()>>,
     listening: SocketAddr,
 }
 
@@ -193,7 +134,7 @@ pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
     let mut running = Running {
         broker: Arc::clone(&broker),
         servers: Vec::new(),
-        tasks: Mutex::default(),
+        tasks: Vec::new(),
         listening,
     };
     for reserved in std::iter::once(main).chain(vip) {
@@ -336,7 +277,7 @@ impl Running {
         for server in servers {
             server.stop().await;
         }
-        tasks.into_inner().into_iter().for_each(|task| task.abort());
+        tasks.into_iter().for_each(|task| task.abort());
         let closing = tokio::task::spawn_blocking(move || {
             save_offsets(&broker);
             broker.store.close();
@@ -351,63 +292,41 @@ impl Running {
         }
     }
 
-    fn spawn_tasks(&self) {
-        let offsets = every(
+    fn spawn_tasks(&mut self) {
+        let broker = &self.broker;
+        let save_period = broker.config.flush_consumer_offset_interval;
+        let save = every(
+            "save offsets",
             FIRST_SAVE,
-            self.broker.config.flush_consumer_offset_interval,
-            &self.broker,
-            |broker| async move {
+            save_period,
+            broker,
+            async |broker| {
                 let saving = tokio::task::spawn_blocking(move || save_offsets(&broker));
-                let _ = saving.await; // a panic is in the log already
+                if let Err(panic) = saving.await {
+                    std::panic::resume_unwind(panic.into_panic());
+                }
             },
         );
-        let expiry = every(
-            client::EXPIRY_PERIOD,
-            client::EXPIRY_PERIOD,
-            &self.broker,
-            |broker| async move {
-                broker.producers.expire();
-                broker
-                    .consumers
-                    .expire()
-                    .into_iter()
-                    .for_each(|change| notify::consumers_changed(&broker, change));
-            },
-        );
+        let period = client::EXPIRY_PERIOD;
+        let expire = every("expire clients", period, period, broker, async |broker| {
+            broker.producers.expire();
+            for change in broker.consumers.expire() {
+                notify::consumers_changed(&broker, change);
+            }
+        });
+        let period = hold::CHECK_PERIOD;
         let check = every(
-            hold::CHECK_PERIOD,
-            hold::CHECK_PERIOD,
-            &self.broker,
-            |broker| async move {
-                broker
-                    .holds
-                    .check(|topic, queue_id| broker.store.max_offset(topic, queue_id));
+            "check waiting pulls",
+            period,
+            period,
+            broker,
+            async |broker| {
+                let end = |topic: &str, queue_id| broker.store.max_offset(topic, queue_id);
+                broker.holds.check(end);
             },
         );
-        self.tasks.lock().extend([offsets, expiry, check]);
+        self.tasks = vec![save, expire, check];
     }
-}
-
-/// Does something again and again; a turn that is late is not made up for.
-fn every<F>(
-    first: Duration,
-    period: Duration,
-    broker: &Arc<Broker>,
-    turn: impl Fn(Arc<Broker>) -> F + Send + 'static,
-) -> JoinHandle<()>
-where
-    F: Future<Output = ()> + Send,
-{
-    let broker = Arc::clone(broker);
-    let period = period.max(Duration::from_millis(1));
-    tokio::spawn(async move {
-        let mut tick = tokio::time::interval_at(Instant::now() + first, period);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            turn(Arc::clone(&broker)).await;
-        }
-    })
 }
 
 fn save_offsets(broker: &Broker) {

@@ -19,10 +19,13 @@ mod message_id;
 pub mod offset;
 pub mod pull;
 pub mod registration;
+mod start_error;
+mod tasks;
 pub mod topic;
 
-pub use broker::{Broker, Running, StartError, run};
+pub use broker::{Broker, Running, run};
 pub use config::BrokerConfig;
+pub use start_error::StartError;
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {

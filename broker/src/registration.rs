@@ -37,6 +37,7 @@ use tracing::{debug, info, warn};
 
 use crate::broker::Broker;
 use crate::config::BrokerConfig;
+use crate::tasks;
 
 /// How soon a failed registration is tried again, and how often the connections are looked at.
 const RETRY: Duration = Duration::from_secs(1);
@@ -128,7 +129,7 @@ impl Registration {
         let (tried, mut all_tried) = mpsc::channel(1);
         for line in &self.lines {
             let task = keep_registered(Arc::clone(broker), Arc::clone(line), tried.clone());
-            self.tasks.lock().push(tokio::spawn(task));
+            self.tasks.lock().push(tasks::spawn("register", task));
         }
         drop(tried);
         let _ = tokio::time::timeout(broker.config.register_timeout, all_tried.recv()).await;
@@ -152,7 +153,11 @@ impl Registration {
 
     /// Ends it, and takes this broker out of every name server that answers within 3 s.
     pub async fn stop(&self, broker: &Arc<Broker>) {
-        self.tasks.lock().drain(..).for_each(|task| task.abort());
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        if tasks.is_empty() {
+            return; // never started
+        }
+        tasks.into_iter().for_each(|task| task.abort());
         let (done, mut all_done) = mpsc::channel::<()>(1);
         for line in &self.lines {
             let (broker, line, done) = (Arc::clone(broker), Arc::clone(line), done.clone());

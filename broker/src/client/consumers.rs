@@ -1,14 +1,8 @@
 //! Consumer groups that have a member connected: who they are and what they subscribe to.
 //!
-//! ```text
-//! group ─┬─ members        connection → client, last heartbeat
-//!        └─ subscriptions  topic → expression, version, compiled filter
-//! connection ── groups     so that a closed connection costs its own groups only
-//! ```
-//!
-//! A group exists as long as it has a member. The last heartbeat wins: it replaces the group's model and topics, for
-//! all members. The rule that is easy to break: every change of members or topics is told to all members at once
-//! (`Change`, code 40), else they share out the queues wrongly for up to 20 s and get messages twice.
+//! The last heartbeat wins: it replaces the group's model and topics, for all members. The rule that is easy to break:
+//! every change of members or topics is told to all members at once (`Change`, code 40), else they share out the queues
+//! wrongly for up to 20 s and get messages twice.
 //!
 //! Java 4.7.0 `broker/client/ConsumerManager.java`, `ConsumerGroupInfo.java`. Different, see COMPATIBILITY.md: members
 //! that are expired for silence are a change too, and are told.
@@ -18,13 +12,11 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use remoting::Peer;
-use remoting::body::heartbeat::{
-    ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel, SubscriptionData,
-};
-use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use remoting::body::heartbeat::{ConsumerData, MessageModel, SubscriptionData};
+use tracing::{debug, warn};
 
-use super::{Client, EXPIRY};
+use super::Client;
+use super::roster::Roster;
 use crate::filter::tag::TagFilter;
 
 /// A group's subscription to one topic.
@@ -63,23 +55,15 @@ pub struct Consumers {
 
 #[derive(Debug, Default)]
 struct Table {
+    roster: Roster,
+    /// What the groups on the roster consume.
     groups: HashMap<String, Group>,
-    groups_of: HashMap<u64, Vec<String>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Group {
-    consume_type: ConsumeType,
     message_model: MessageModel,
-    consume_from_where: ConsumeFromWhere,
     subscriptions: HashMap<String, Arc<Subscription>>,
-    members: HashMap<u64, Member>,
-}
-
-#[derive(Debug)]
-struct Member {
-    client: Client,
-    seen: Instant,
 }
 
 impl Consumers {
@@ -87,79 +71,35 @@ impl Consumers {
     /// an expression for a topic it already had is no change.
     pub fn register(&self, client: &Client, data: ConsumerData) -> Option<Change> {
         let mut table = self.table.write();
-        let table = &mut *table;
-        let group = table
-            .groups
-            .entry(data.group_name.clone())
-            .or_insert_with(|| Group::new(&data));
-        let joined = group.seen(client);
-        if joined {
-            info!(group = data.group_name, client = client.id, remote = %client.peer.remote(), "consumer joins");
-            table
-                .groups_of
-                .entry(client.peer.id())
-                .or_default()
-                .push(data.group_name.clone());
-        }
-        group.consume_type = data.consume_type;
+        let joined = table.roster.seen(&data.group_name, client);
+        let group = table.groups.entry(data.group_name.clone()).or_default();
         group.message_model = data.message_model;
-        group.consume_from_where = data.consume_from_where;
         let resubscribed = group.subscribe(&data.group_name, data.subscription_data_set);
-        (joined || resubscribed).then(|| group.change(data.group_name))
+        (joined || resubscribed).then(|| table.change(data.group_name))
     }
 
     /// Takes a member out of a group at its own wish.
     pub fn unregister(&self, group: &str, peer: &Peer) -> Option<Change> {
         let mut table = self.table.write();
-        if let Some(groups) = table.groups_of.get_mut(&peer.id()) {
-            groups.retain(|name| name != group);
-            if groups.is_empty() {
-                table.groups_of.remove(&peer.id());
-            }
-        }
-        table.remove_member(group, peer.id())
+        let left = table.roster.leave(group, peer.id());
+        left.then(|| table.settled(group.to_owned())).flatten()
     }
 
     /// Takes a closed connection out of all its groups.
     pub fn closed(&self, peer: &Peer) -> Vec<Change> {
-        if !self.table.read().groups_of.contains_key(&peer.id()) {
+        if !self.table.read().roster.knows(peer.id()) {
             return Vec::new(); // a producer's, or a tool's
         }
-        let mut table = self.table.write();
-        let groups = table.groups_of.remove(&peer.id()).unwrap_or_default();
-        groups
-            .iter()
-            .filter_map(|group| table.remove_member(group, peer.id()))
-            .collect()
+        self.table.write().leave_all(peer)
     }
 
     /// Takes out members that have been silent for too long and closes their connections.
     pub fn expire(&self) -> Vec<Change> {
-        let now = Instant::now();
         let mut table = self.table.write();
-        let mut dead = Vec::new();
-        for (name, group) in &table.groups {
-            for member in group
-                .members
-                .values()
-                .filter(|member| now - member.seen > EXPIRY)
-            {
-                warn!(
-                    group = name,
-                    client = member.client.id,
-                    "consumer is silent: close its connection"
-                );
-                dead.push(Arc::clone(&member.client.peer));
-            }
-        }
         let mut changes = Vec::new();
-        for peer in dead {
-            let groups = table.groups_of.remove(&peer.id()).unwrap_or_default();
-            changes.extend(
-                groups
-                    .iter()
-                    .filter_map(|group| table.remove_member(group, peer.id())),
-            );
+        for peer in table.roster.silent() {
+            warn!(remote = %peer.remote(), "consumer is silent: close its connection");
+            changes.extend(table.leave_all(&peer));
             peer.close();
         }
         changes
@@ -181,13 +121,12 @@ impl Consumers {
     #[must_use]
     pub fn client_ids(&self, group: &str) -> Vec<String> {
         let table = self.table.read();
-        let members = table.groups.get(group).map(|group| group.members.values());
-        let ids: HashSet<&String> = members
-            .into_iter()
-            .flatten()
-            .map(|member| &member.client.id)
+        let ids: HashSet<&str> = table
+            .roster
+            .members(group)
+            .map(|client| &*client.id)
             .collect();
-        ids.into_iter().cloned().collect()
+        ids.into_iter().map(str::to_owned).collect()
     }
 
     /// How many groups there are.
@@ -204,60 +143,35 @@ impl Consumers {
 }
 
 impl Table {
-    fn remove_member(&mut self, name: &str, peer_id: u64) -> Option<Change> {
-        let group = self.groups.get_mut(name)?;
-        let member = group.members.remove(&peer_id)?;
-        info!(group = name, client = member.client.id, "consumer leaves");
-        if group.members.is_empty() {
-            self.groups.remove(name);
-            return None;
+    fn leave_all(&mut self, peer: &Peer) -> Vec<Change> {
+        let left = self.roster.leave_all(peer.id());
+        left.into_iter()
+            .filter_map(|group| self.settled(group))
+            .collect()
+    }
+
+    /// After a member has left: the others, or the end of the group.
+    fn settled(&mut self, group: String) -> Option<Change> {
+        if self.roster.members(&group).next().is_some() {
+            return Some(self.change(group));
         }
-        Some(group.change(name.to_owned()))
+        self.groups.remove(&group);
+        None
+    }
+
+    fn change(&self, group: String) -> Change {
+        let members = self
+            .roster
+            .members(&group)
+            .map(|client| Arc::clone(&client.peer))
+            .collect();
+        Change { group, members }
     }
 }
 
 impl Group {
-    fn new(data: &ConsumerData) -> Group {
-        Group {
-            consume_type: data.consume_type,
-            message_model: data.message_model,
-            consume_from_where: data.consume_from_where,
-            subscriptions: HashMap::new(),
-            members: HashMap::new(),
-        }
-    }
-
-    /// Notes a heartbeat. Whether it was the first on this connection.
-    fn seen(&mut self, client: &Client) -> bool {
-        let seen = Instant::now();
-        match self.members.get_mut(&client.peer.id()) {
-            Some(member) => {
-                member.seen = seen;
-                if member.client.id != client.id {
-                    warn!(
-                        old = member.client.id,
-                        new = client.id,
-                        "consumer has changed its id on one connection"
-                    );
-                    member.client = client.clone();
-                }
-                false
-            }
-            None => {
-                let client = client.clone();
-                self.members
-                    .insert(client.peer.id(), Member { client, seen });
-                true
-            }
-        }
-    }
-
     /// Takes over the topics of a heartbeat. Whether a topic came or went.
-    fn subscribe(
-        &mut self,
-        name: &str,
-        wanted: impl IntoIterator<Item = SubscriptionData>,
-    ) -> bool {
+    fn subscribe(&mut self, name: &str, wanted: Vec<SubscriptionData>) -> bool {
         let mut changed = false;
         let mut topics = HashSet::new();
         for data in wanted {
@@ -281,15 +195,104 @@ impl Group {
         self.subscriptions.retain(|topic, _| topics.contains(topic));
         changed || self.subscriptions.len() < before
     }
+}
 
-    fn change(&self, group: String) -> Change {
-        Change {
-            group,
-            members: self
-                .members
-                .values()
-                .map(|member| Arc::clone(&member.client.peer))
-                .collect(),
+#[cfg(test)]
+mod tests {
+    use super::super::EXPIRY;
+    use super::super::tests::{Connected, connected};
+    use super::*;
+
+    fn client(connected: &Connected, at: usize, id: &str) -> Client {
+        Client {
+            peer: Arc::clone(&connected.peers[at]),
+            id: id.to_owned(),
         }
+    }
+
+    fn data(topics: &[(&str, i64)]) -> ConsumerData {
+        let subscription = |(topic, version): &(&str, i64)| SubscriptionData {
+            topic: (*topic).to_owned(),
+            sub_string: "*".to_owned(),
+            sub_version: *version,
+            ..SubscriptionData::default()
+        };
+        ConsumerData {
+            group_name: "G".to_owned(),
+            subscription_data_set: topics.iter().map(subscription).collect(),
+            ..ConsumerData::default()
+        }
+    }
+
+    fn version(consumers: &Consumers, topic: &str) -> Option<i64> {
+        consumers
+            .subscribed("G", topic)?
+            .subscription
+            .map(|subscription| subscription.data.sub_version)
+    }
+
+    #[tokio::test]
+    async fn members_and_topics_that_come_or_go_are_changes_and_nothing_else_is() {
+        let connected = connected(2).await;
+        let (first, second) = (client(&connected, 0, "c0"), client(&connected, 1, "c1"));
+        let consumers = Consumers::default();
+        let told = |change: Option<Change>| change.map(|change| change.members.len());
+        assert_eq!(told(consumers.register(&first, data(&[("T", 1)]))), Some(1));
+        assert_eq!(
+            told(consumers.register(&second, data(&[("T", 1)]))),
+            Some(2)
+        );
+        assert_eq!(told(consumers.register(&second, data(&[("T", 1)]))), None);
+        assert_eq!(told(consumers.register(&second, data(&[("T", 2)]))), None);
+        assert_eq!(version(&consumers, "T"), Some(2), "taken over all the same");
+        assert_eq!(told(consumers.register(&first, data(&[("T", 1)]))), None);
+        assert_eq!(
+            version(&consumers, "T"),
+            Some(2),
+            "an older one does not come back"
+        );
+        assert_eq!(
+            told(consumers.register(&first, data(&[("T", 2), ("U", 1)]))),
+            Some(2)
+        );
+        assert_eq!(told(consumers.register(&first, data(&[("U", 1)]))), Some(2));
+        assert_eq!(version(&consumers, "T"), None);
+        assert_eq!(told(consumers.unregister("G", &second.peer)), Some(1));
+        assert_eq!(told(consumers.unregister("G", &second.peer)), None);
+        assert!(
+            consumers.closed(&first.peer).is_empty(),
+            "nobody is left to be told"
+        );
+        assert!(consumers.is_empty() && consumers.subscribed("G", "U").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_client_on_two_connections_counts_once() {
+        let connected = connected(2).await;
+        let consumers = Consumers::default();
+        for at in 0..2 {
+            let _ = consumers.register(&client(&connected, at, "same"), data(&[("T", 1)]));
+        }
+        assert_eq!(consumers.client_ids("G"), ["same"]);
+        assert_eq!(consumers.client_ids("nobody"), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_silent_member_is_taken_out_and_the_others_are_told() {
+        let connected = connected(2).await;
+        tokio::time::pause();
+        let (first, second) = (client(&connected, 0, "c0"), client(&connected, 1, "c1"));
+        let consumers = Consumers::default();
+        let _ = consumers.register(&first, data(&[("T", 1)]));
+        let _ = consumers.register(&second, data(&[("T", 1)]));
+        tokio::time::advance(EXPIRY).await;
+        let _ = consumers.register(&second, data(&[("T", 1)]));
+        assert!(consumers.expire().is_empty(), "not yet");
+        tokio::time::advance(std::time::Duration::from_millis(1)).await;
+        let changes = consumers.expire();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].members.len(), 1);
+        assert_eq!(changes[0].members[0].id(), second.peer.id());
+        assert!(!first.peer.is_open());
     }
 }

@@ -5,12 +5,12 @@
 pub mod consumers;
 pub(crate) mod notify;
 pub mod producers;
+mod roster;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use remoting::Peer;
-use remoting::code::language::Language;
 
 /// A client without a heartbeat for longer than this is taken for dead and its connection closed.
 /// Java 4.7.0 `ConsumerManager.CHANNEL_EXPIRED_TIMEOUT`.
@@ -26,8 +26,59 @@ pub struct Client {
     pub peer: Arc<Peer>,
     /// `ip@instance`, with `@unit` behind it for unit clients.
     pub id: String,
-    /// What it is written in.
-    pub language: Language,
-    /// Java's `MQVersion` ordinal.
-    pub version: i32,
+}
+
+/// Connections for the tests of the tables here.
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use remoting::{Answer, Command, Peer, Server, ServerConfig, Service};
+    use tokio::net::TcpStream;
+    use tokio::sync::mpsc;
+
+    /// Hands out the far ends of the connections it gets.
+    struct Reception(mpsc::UnboundedSender<Arc<Peer>>);
+
+    impl Service for Reception {
+        fn call(self: &Arc<Self>, peer: &Arc<Peer>, _: Command) -> Answer {
+            let _ = self.0.send(Arc::clone(peer));
+            Answer::Nothing
+        }
+
+        fn closed(&self, _: &Arc<Peer>) {}
+    }
+
+    /// A server and its connections. They end when it is dropped.
+    pub(crate) struct Connected {
+        pub(crate) peers: Vec<Arc<Peer>>,
+        _server: Server,
+        _streams: Vec<TcpStream>,
+    }
+
+    /// So many open connections.
+    pub(crate) async fn connected(count: usize) -> Connected {
+        let (sender, mut peers) = mpsc::unbounded_channel();
+        let addr = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::bind(addr, Arc::new(Reception(sender)), ServerConfig::default());
+        let server = server.await.expect("listens");
+        let mut connected = Connected {
+            peers: Vec::new(),
+            _streams: Vec::new(),
+            _server: server,
+        };
+        for _ in 0..count {
+            let stream = TcpStream::connect(connected._server.local_addr())
+                .await
+                .expect("connects");
+            stream.writable().await.expect("open");
+            let hello = [&[0, 0, 0, 14, 0, 0, 0, 10][..], b"{\"code\":1}"].concat();
+            assert_eq!(stream.try_write(&hello).expect("written"), hello.len());
+            connected
+                .peers
+                .push(peers.recv().await.expect("a connection"));
+            connected._streams.push(stream);
+        }
+        connected
+    }
 }

@@ -31,13 +31,10 @@ pub(super) fn heartbeat(
     peer: &Arc<Peer>,
     request: Command,
 ) -> Result<Command, Refusal> {
-    let (language, version) = (request.language, request.version);
     let heartbeat: HeartbeatData = body(request)?;
     let client = Client {
         peer: Arc::clone(peer),
         id: heartbeat.client_id,
-        language,
-        version,
     };
     for data in heartbeat.consumer_data_set {
         consumer(broker, &client, data);
