@@ -28,7 +28,6 @@ use super::client::no_filter;
 use crate::broker::Broker;
 use crate::client::consumers::Subscription;
 use crate::filter::tag::{TagFilter, is_tag_type};
-use crate::pull::hold::Ticket;
 use crate::pull::{cold, moved};
 use crate::topic::perm;
 
@@ -118,14 +117,14 @@ impl Waiting {
             let ticket = broker.holds.enter(&request.topic, queue_id, from, filter);
             if broker.store.max_offset(&request.topic, queue_id) <= max_offset {
                 let asked_ms = u64::try_from(request.suspend_timeout_millis).unwrap_or(0);
-                wait(ticket, Duration::from_millis(asked_ms)).await;
+                ticket.woken(Duration::from_millis(asked_ms)).await;
             }
         } else {
             let no_arrival = TagFilter::OneOf([].into());
             let ticket = broker
                 .holds
                 .enter(&request.topic, queue_id, from, no_arrival);
-            wait(ticket, config.short_polling).await;
+            ticket.woken(config.short_polling).await;
         }
         let allowed = allowed(&broker, &peer, &request)?;
         let found = look(&broker, &request, allowed);
@@ -134,10 +133,6 @@ impl Waiting {
         }
         Ok(found.reply)
     }
-}
-
-async fn wait(ticket: Ticket, limit: Duration) {
-    ticket.woken(limit).await;
 }
 
 /// The messages a pull wants.
