@@ -1,7 +1,7 @@
 //! One run: one kind of servers, all client versions at once, all their scenarios.
 //!
 //! ```text
-//! client JVM ─┐            ┌ first cluster    scenarios of all clients beside each other, in any order
+//! client JVM ─┐            ┌ first, third     scenarios of all clients beside each other, in any order
 //! client JVM ─┼─ events ─→ Run
 //! client JVM ─┘            └ second cluster   so too; then those that disturb it, one by one, all clients at once
 //! ```
@@ -21,7 +21,9 @@ use crate::board::{Board, Case, Outcome};
 use crate::client::{Client, Said};
 use crate::cluster::{Cluster, Mode, Spec};
 use crate::logs;
-use crate::scenarios::{CLIENTS, Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario};
+use crate::scenarios::{
+    CLIENTS, Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario, THIRD_CLUSTER_KEYS,
+};
 use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
 use crate::trouble::{Doing, Trouble};
@@ -34,6 +36,7 @@ const BESIDE_EACH_OTHER: usize = 6;
 const JVM_START_LIMIT: Duration = Duration::from_secs(60);
 const FIRST: &str = "first";
 const SECOND: &str = "second";
+const THIRD: &str = "third";
 
 /// Runs `cases`, all of one kind of servers, and puts an outcome on the board for each, also when nothing could start.
 /// All processes are gone on return.
@@ -84,6 +87,7 @@ struct Run<'a> {
     clients: Vec<Seat>,
     first: Option<Cluster>,
     second: Option<Arc<Mutex<Cluster>>>,
+    third: Option<Cluster>,
     stages: VecDeque<Vec<Scenario>>,
     /// The change under way: who waits for it, with the ids of their questions.
     changing: Option<Vec<(usize, String)>>,
@@ -114,6 +118,7 @@ impl<'a> Run<'a> {
             clients,
             first: None,
             second: None,
+            third: None,
             stages,
             changing: None,
         }
@@ -121,20 +126,10 @@ impl<'a> Run<'a> {
 
     /// Starts the clusters that are needed and all JVMs, beside each other.
     fn start_all(&mut self, events: &Receiver<Event>) -> Result<(), Trouble> {
-        let first = Spec {
-            servers: self.servers,
-            namesrvs: 1,
-            mode: Mode::Test(&[]),
-        };
-        let second = Spec {
-            servers: self.servers,
-            namesrvs: 2,
-            mode: Mode::Test(SECOND_CLUSTER_KEYS),
-        };
-        let needs_first = self.clients.iter().any(Seat::needs_first_cluster);
-        let needs_second = self.clients.iter().any(Seat::needs_second_cluster);
-        let first = needs_first.then(|| start_cluster(first, self.logs.join(FIRST)));
-        let second = needs_second.then(|| start_cluster(second, self.logs.join(SECOND)));
+        let first = self.starting(FIRST, &[Place::First], 1, &[]);
+        let disturbed = [Place::Second, Place::Disturbed, Place::LivesOn];
+        let second = self.starting(SECOND, &disturbed, 2, SECOND_CLUSTER_KEYS);
+        let third = self.starting(THIRD, &[Place::Third], 1, THIRD_CLUSTER_KEYS);
         for (at, seat) in self.clients.iter_mut().enumerate() {
             let prefix = format!("c{}", seat.version.replace('.', ""));
             let wrap = move |said| Event::Said { client: at, said };
@@ -151,8 +146,26 @@ impl<'a> Run<'a> {
             .map(joined)
             .transpose()?
             .map(|cluster| Arc::new(Mutex::new(cluster)));
+        self.third = third.map(joined).transpose()?;
         self.await_ready(events)?;
         self.tell_clusters()
+    }
+
+    /// Starts the cluster of `places`, if a scenario is to run there.
+    fn starting(
+        &self,
+        name: &str,
+        places: &[Place],
+        namesrvs: usize,
+        keys: &'static [(&'static str, &'static str)],
+    ) -> Option<JoinHandle<Result<Cluster, Trouble>>> {
+        let spec = Spec {
+            servers: self.servers,
+            namesrvs,
+            mode: Mode::Test(keys),
+        };
+        let needed = self.clients.iter().any(|seat| seat.needs(places));
+        needed.then(|| start_cluster(spec, self.logs.join(name)))
     }
 
     /// Holds that each JVM has the version that was asked for, and the scenarios that the harness knows.
@@ -206,12 +219,13 @@ impl<'a> Run<'a> {
             .second
             .as_ref()
             .map(|cluster| addresses(&lock(cluster)));
+        let third = self.third.as_ref().map(addresses);
         for client in self
             .clients
             .iter_mut()
             .filter_map(|seat| seat.client.as_mut())
         {
-            for (name, addresses) in [(FIRST, &first), (SECOND, &second)] {
+            for (name, addresses) in [(FIRST, &first), (SECOND, &second), (THIRD, &third)] {
                 if let Some((namesrv, broker)) = addresses {
                     client.tell_cluster(name, namesrv, broker)?;
                 }
@@ -236,7 +250,11 @@ impl<'a> Run<'a> {
     /// Starts whatever may start now.
     fn proceed(&mut self) {
         // Those of the second cluster first: what disturbs it waits for them.
-        for (place, cluster) in [(Place::Second, SECOND), (Place::First, FIRST)] {
+        for (place, cluster) in [
+            (Place::Second, SECOND),
+            (Place::Third, THIRD),
+            (Place::First, FIRST),
+        ] {
             for at in 0..self.clients.len() {
                 while self.clients.iter().map(Seat::calm).sum::<usize>() < BESIDE_EACH_OTHER
                     && let Some(scenario) = self

@@ -12,6 +12,13 @@ pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
     ("accessMessageInMemoryMaxRatio", "0"),
 ];
 
+/// Broker keys of the third cluster: what Java waits for takes seconds here and not minutes. Delay level 1 is 1 s, 2 is 2 s,
+/// 3 to 17 are 1 s again (messages come back through 3 and above), 18 is 3 s.
+pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[(
+    "messageDelayLevel",
+    "1s 2s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 3s",
+)];
+
 /// Where a scenario runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -19,6 +26,8 @@ pub enum Place {
     First,
     /// The second cluster: two name servers, [`SECOND_CLUSTER_KEYS`]. These run before anything is restarted.
     Second,
+    /// The third cluster: one name server, [`THIRD_CLUSTER_KEYS`]. Nothing disturbs it.
+    Third,
     /// The second cluster, whose servers are stopped meanwhile: one scenario after the other, all clients at once, so
     /// that each change is made once for all of them.
     Disturbed,
@@ -46,6 +55,13 @@ const fn second(name: &'static str) -> Scenario {
     Scenario {
         name,
         place: Place::Second,
+    }
+}
+
+const fn third(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::Third,
     }
 }
 

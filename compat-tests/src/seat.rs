@@ -41,14 +41,17 @@ impl Running {
     /// Whether no further stage may begin, and no change be made that it has not asked for.
     fn holds_up_others(&self) -> bool {
         match self.scenario.place {
-            Place::First => false,
+            Place::First | Place::Third => false,
             Place::Second | Place::Disturbed => true,
             Place::LivesOn => !self.answered,
         }
     }
 
     fn is_calm(&self) -> bool {
-        matches!(self.scenario.place, Place::First | Place::Second)
+        matches!(
+            self.scenario.place,
+            Place::First | Place::Second | Place::Third
+        )
     }
 }
 
@@ -66,16 +69,11 @@ impl Seat {
         }
     }
 
-    pub(crate) fn needs_first_cluster(&self) -> bool {
+    /// Whether a scenario is to run on the cluster of one of these places.
+    pub(crate) fn needs(&self, places: &[Place]) -> bool {
         self.waiting
             .iter()
-            .any(|scenario| scenario.place == Place::First)
-    }
-
-    pub(crate) fn needs_second_cluster(&self) -> bool {
-        self.waiting
-            .iter()
-            .any(|scenario| scenario.place != Place::First)
+            .any(|scenario| places.contains(&scenario.place))
     }
 
     pub(crate) fn has_work(&self) -> bool {
