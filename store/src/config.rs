@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::consume_queue::unit::ENTRY_BYTES;
+use crate::delay_levels::DelayLevels;
 
 /// When an append counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +91,8 @@ pub struct StoreConfig {
     pub query_max_hits: u32,
     /// `offsetCheckInSlave`: whether a slave corrects offsets of clients. Java default false.
     pub offset_check_in_slave: bool,
+    /// `messageDelayLevel`: how long messages of level 1, 2, … wait, see [`DelayLevels`]. Java default 18 levels, 1 s to 2 h.
+    pub message_delay_level: String,
 }
 
 impl Default for StoreConfig {
@@ -122,6 +125,7 @@ impl Default for StoreConfig {
             index_entries: 20_000_000,
             query_max_hits: 64,
             offset_check_in_slave: false,
+            message_delay_level: DelayLevels::DEFAULT.to_owned(),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::commit_log::CommitLog;
 use crate::consume_queue::queue::{Put, Queue};
 use crate::consume_queue::table::QueueTable;
 use crate::consume_queue::unit::Entry;
+use crate::delay_levels::{DelayLevels, SCHEDULE_TOPIC};
 use crate::error::{StoreError, Unavailable};
 use crate::flush::LogFlush;
 use crate::index::IndexService;
@@ -78,10 +79,15 @@ pub(crate) fn put<'a>(
     record: &Record<'a>,
     queues: &QueueTable,
     index: Option<&IndexService>,
+    levels: &DelayLevels,
 ) -> Result<Option<(Cow<'a, str>, i64)>, StoreError> {
     let handles = record.handles();
-    let tags_code = handles.tags.map_or(0, tags_code);
     let topic = String::from_utf8_lossy(record.topic);
+    let due_ms = handles
+        .delay
+        .filter(|_| topic == SCHEDULE_TOPIC)
+        .and_then(|delay| levels.due_ms(delay, record.store_timestamp_ms));
+    let tags_code = due_ms.unwrap_or_else(|| handles.tags.map_or(0, tags_code));
     let mut added = None;
     if has_queue_entry(record.sys_flag) {
         let (id, record_bytes) = (record.queue_id, record.record_bytes as i32);
@@ -119,6 +125,7 @@ pub(crate) struct Dispatcher {
     pub(crate) index: Option<Arc<IndexService>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) arrivals: Arc<dyn Arrivals>,
+    pub(crate) levels: DelayLevels,
     /// SYNC_FLUSH: only what is on disk.
     pub(crate) only_flushed: bool,
 }
@@ -180,7 +187,7 @@ impl Dispatcher {
 
     fn dispatch(&self, record: &Record<'_>) -> bool {
         let added = loop {
-            match put(record, &self.queues, self.index.as_deref()) {
+            match put(record, &self.queues, self.index.as_deref(), &self.levels) {
                 Ok(added) => break added,
                 Err(error) => {
                     tracing::error!(%error, "write queue and index entries; no messages are taken until it works");

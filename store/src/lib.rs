@@ -9,6 +9,7 @@ mod checkpoint;
 mod commit_log;
 mod config;
 mod consume_queue;
+mod delay_levels;
 mod dispatch;
 mod error;
 mod flush;
@@ -28,6 +29,7 @@ pub use api::{
     Appended, Arrival, Arrivals, Everything, QueryResult, QueueRead, ReadStatus, Select,
 };
 pub use config::{BrokerRole, FlushDiskType, StoreConfig};
+pub use delay_levels::{DelayLevels, SCHEDULE_TOPIC};
 pub use error::{AppendError, FlushError, Illegal, StoreError, Unavailable};
 pub use flush::Durable;
 pub use java_hash::{java_hash, tags_code};

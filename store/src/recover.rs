@@ -16,6 +16,7 @@ use crate::checkpoint::Settled;
 use crate::commit_log::CommitLog;
 use crate::config::StoreConfig;
 use crate::consume_queue::table::QueueTable;
+use crate::delay_levels::DelayLevels;
 use crate::dispatch;
 use crate::error::StoreError;
 use crate::index::IndexService;
@@ -33,6 +34,7 @@ pub(crate) fn recover(
     config: &StoreConfig,
     clean: bool,
     settled: &Settled,
+    levels: &DelayLevels,
     mut parts: Parts<'_>,
 ) -> Result<(), StoreError> {
     if parts.log.is_empty() {
@@ -48,7 +50,7 @@ pub(crate) fn recover(
         parts.cut_index(from)?;
     }
     let (queues, index) = (&*parts.queues, parts.index.as_deref());
-    let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index).map(drop);
+    let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index, levels).map(drop);
     let end = parts.log.scan(from, config.check_crc_on_recover, put)?;
     parts.log.cut(from, end, !clean)?;
     parts.queues.for_each_mut(|queue| queue.cut(end, !clean))?;

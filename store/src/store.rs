@@ -23,6 +23,7 @@ use crate::commit_log::CommitLog;
 use crate::config::{FlushDiskType, StoreConfig};
 use crate::consume_queue::queue::Queue;
 use crate::consume_queue::table::QueueTable;
+use crate::delay_levels::DelayLevels;
 use crate::dispatch::{Dispatcher, Progress};
 use crate::error::{AppendError, Illegal, StoreError, Unavailable};
 use crate::flush::queues::QueueFlush;
@@ -38,9 +39,16 @@ use crate::record::{NewMessage, Record};
 use crate::recover::{Parts, recover};
 use crate::service;
 
+/// Java's start ends there too.
+const BAD_LEVELS: StoreError = StoreError::Config {
+    key: "messageDelayLevel",
+    reason: "is no list of delays such as 1s 5s 10s 30s 1m 2h 1d, one blank between them",
+};
+
 /// An open store. Calls block for as long as a page fault or a new file takes, unless they say more.
 pub struct Store {
     config: StoreConfig,
+    levels: DelayLevels,
     log: Arc<CommitLog>,
     queues: Arc<QueueTable>,
     index: Option<Arc<IndexService>>,
@@ -71,6 +79,7 @@ impl Store {
         config: StoreConfig,
         arrivals: Arc<dyn Arrivals>,
     ) -> Result<Arc<Store>, StoreError> {
+        let levels = DelayLevels::parse(&config.message_delay_level).ok_or(BAD_LEVELS)?;
         let lock = StoreLock::take(&config.root_dir)?;
         let clean = !paths::abort(&config.root_dir).exists();
         let mut log = CommitLog::open(&config)?;
@@ -88,7 +97,7 @@ impl Store {
             queues: &mut queues,
             index: index.as_mut(),
         };
-        recover(&config, clean, &settled, parts)?;
+        recover(&config, clean, &settled, &levels, parts)?;
 
         let timestamp_ms = log
             .last_store_timestamp_ms()
@@ -119,6 +128,7 @@ impl Store {
         let running = Mutex::new(Some(running));
         let store = Store {
             config,
+            levels,
             log,
             queues,
             index,
@@ -146,6 +156,7 @@ impl Store {
             index: self.index.clone(),
             progress: Arc::clone(&self.progress),
             arrivals,
+            levels: self.levels.clone(),
             only_flushed: self.is_sync(),
         };
         running.dispatch = Some(service::spawn("dispatch", move || dispatcher.run())?);
@@ -217,6 +228,11 @@ impl Store {
     /// What it was opened with.
     pub fn config(&self) -> &StoreConfig {
         &self.config
+    }
+
+    /// The delay levels it was opened with.
+    pub fn delay_levels(&self) -> &DelayLevels {
+        &self.levels
     }
 
     /// Stores a message. It is in the page cache when this returns; see [`Store::durable`].

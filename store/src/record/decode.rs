@@ -141,6 +141,8 @@ pub(crate) struct Handles<'a> {
     /// Separated by blanks.
     pub(crate) keys: Option<&'a [u8]>,
     pub(crate) unique_key: Option<&'a [u8]>,
+    /// Delay level, as text.
+    pub(crate) delay: Option<&'a [u8]>,
 }
 
 impl<'a> Record<'a> {
@@ -151,6 +153,7 @@ impl<'a> Record<'a> {
                 b"TAGS" => handles.tags = Some(value),
                 b"KEYS" => handles.keys = Some(value),
                 b"UNIQ_KEY" => handles.unique_key = Some(value),
+                b"DELAY" => handles.delay = Some(value),
                 _ => {}
             }
         }
