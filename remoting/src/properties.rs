@@ -26,6 +26,10 @@ pub const TRANSACTION_PREPARED: &str = "TRAN_MSG";
 pub const UNIQ_KEY: &str = "UNIQ_KEY";
 /// The cluster that stored it; a reply to it goes there.
 pub const CLUSTER: &str = "CLUSTER";
+/// The topic a message was sent to at first, once it comes through a retry topic.
+pub const RETRY_TOPIC: &str = "RETRY_TOPIC";
+/// The broker's id of the message as it was sent at first, once it comes through a retry topic.
+pub const ORIGIN_MESSAGE_ID: &str = "ORIGIN_MESSAGE_ID";
 /// Field of a send's reply: the broker's region.
 pub const MSG_REGION: &str = "MSG_REGION";
 /// Field of a send's reply: `false` keeps the client from sending traces.

@@ -15,6 +15,7 @@ pub mod client;
 mod data_version;
 pub mod groups;
 pub mod heartbeat;
+pub mod lock;
 mod message_queue;
 pub mod offsets;
 pub mod register;

@@ -74,6 +74,7 @@ pub mod pull;
 pub mod query;
 pub mod route;
 pub mod send;
+pub mod send_back;
 pub mod topic;
 
 /// Room kept for a field's value and its two lengths.
