@@ -1,5 +1,6 @@
 //! One message as it lies in the commit log, which is also how clients read it.
 
+mod again;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod layout;
