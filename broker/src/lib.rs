@@ -11,6 +11,7 @@ pub mod broker;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod delay;
 pub mod filter;
 pub mod group;
 mod handler;

@@ -30,6 +30,10 @@ pub const CLUSTER: &str = "CLUSTER";
 pub const RETRY_TOPIC: &str = "RETRY_TOPIC";
 /// The broker's id of the message as it was sent at first, once it comes through a retry topic.
 pub const ORIGIN_MESSAGE_ID: &str = "ORIGIN_MESSAGE_ID";
+/// The topic of a message that waits in another one: delayed, or half of a transaction.
+pub const REAL_TOPIC: &str = "REAL_TOPIC";
+/// The queue of such a message.
+pub const REAL_QUEUE_ID: &str = "REAL_QID";
 /// Field of a send's reply: the broker's region.
 pub const MSG_REGION: &str = "MSG_REGION";
 /// Field of a send's reply: `false` keeps the client from sending traces.

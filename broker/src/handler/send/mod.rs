@@ -29,6 +29,7 @@ use tracing::warn;
 use self::target::Target;
 use self::wishes::Wishes;
 use crate::broker::Broker;
+use crate::delay;
 
 /// Java's words for what the record cannot hold; its figures are not those of any configuration.
 const ILLEGAL: &str = "the message is illegal, maybe msg body or properties length not matched. \
@@ -55,7 +56,11 @@ fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, R
     let target = target::of(broker, peer, &header, request.version)?;
     let wishes = Wishes::of(&header.properties);
     target::may_be_stored(broker, &wishes)?;
+    let level = wishes.level()?;
     if header.batch {
+        if level > 0 {
+            return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL)); // a batch cannot wait
+        }
         return put_batch(broker, peer, request, &header, &target, &wishes);
     }
     let [body] = request.body.slices() else {
@@ -67,10 +72,8 @@ fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, R
         properties: &wishes::with_cluster(&header.properties, &wishes, &broker.config.cluster_name),
         ..message(broker, peer, &header, &target)
     };
-    let appended = broker
-        .store
-        .append(&message)
-        .map_err(|error| refuse(broker, &error))?;
+    let appended =
+        delay::append_at(&broker.store, level, &message).map_err(|error| refuse(broker, &error))?;
     let mut msg_id = String::new();
     broker.message_ids.push(&mut msg_id, appended.log_offset);
     Ok(stored(

@@ -98,13 +98,8 @@ pub(super) fn may_be_stored(broker: &Broker, wishes: &Wishes<'_>) -> Result<(), 
     if wishes.prepared && broker.config.reject_transaction_message {
         return Err(forbidden(broker, "transaction message"));
     }
-    let later = if wishes.prepared {
-        "transactional"
-    } else {
-        "delayed"
-    };
-    if wishes.prepared || wishes.delayed {
-        let remark = format!("{later} messages are not supported yet");
+    if wishes.prepared {
+        let remark = "transactional messages are not supported yet";
         return Err(Refusal::new(response::REQUEST_CODE_NOT_SUPPORTED, remark));
     }
     Ok(())

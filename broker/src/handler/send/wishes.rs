@@ -8,7 +8,9 @@
 
 use std::borrow::Cow;
 
-use remoting::properties;
+use remoting::{Refusal, properties};
+
+use crate::delay::levels::{self, NotALevel};
 
 /// The longest properties a record can hold. Java 4.7.0 `store/CommitLog.java`.
 const MAX_BYTES: usize = i16::MAX as usize;
@@ -22,8 +24,8 @@ pub(super) struct Wishes<'a> {
     pub(super) wait: bool,
     /// Half of a transaction.
     pub(super) prepared: bool,
-    /// To be delivered later.
-    pub(super) delayed: bool,
+    /// The delay level it asks for, 0 for none; an error when that is no number.
+    pub(super) delay: Result<i32, NotALevel>,
     /// The cluster that stored it before: it is sent on, or sent back.
     pub(super) cluster: Option<&'a str>,
 }
@@ -34,7 +36,7 @@ impl<'a> Wishes<'a> {
             uniq_key: None,
             wait: true,
             prepared: false,
-            delayed: false,
+            delay: Ok(0),
             cluster: None,
         };
         for (name, value) in properties::iter(properties) {
@@ -42,14 +44,18 @@ impl<'a> Wishes<'a> {
                 properties::UNIQ_KEY => wishes.uniq_key = Some(value),
                 properties::WAIT => wishes.wait = is_true(value),
                 properties::TRANSACTION_PREPARED => wishes.prepared = is_true(value),
-                properties::DELAY => {
-                    wishes.delayed = value.parse::<i32>().is_ok_and(|level| level > 0)
-                }
+                properties::DELAY => wishes.delay = levels::level(value),
                 properties::CLUSTER => wishes.cluster = Some(value),
                 _ => {}
             }
         }
         wishes
+    }
+
+    /// The delay level asked for; 0 and less are none.
+    pub(super) fn level(&self) -> Result<i32, Refusal> {
+        let refuse = |error: &NotALevel| Refusal::system_error(&*error.0);
+        self.delay.as_ref().copied().map_err(refuse)
     }
 }
 
@@ -89,13 +95,13 @@ mod tests {
                 uniq_key: Some("id"),
                 wait: false,
                 prepared: true,
-                delayed: true,
+                delay: Ok(3),
                 cluster: None
             }
         );
         let plain = Wishes::of("");
-        assert!(plain.wait && !plain.prepared && !plain.delayed);
-        assert!(!Wishes::of("DELAY\u{1}0").delayed && !Wishes::of("DELAY\u{1}x").delayed);
+        assert!(plain.wait && !plain.prepared && plain.delay == Ok(0));
+        assert!(Wishes::of("DELAY\u{1}x").delay.is_err());
     }
 
     #[test]

@@ -1,0 +1,32 @@
+//! Messages that are delivered later.
+//!
+//! ```text
+//! levels     a message with DELAY becomes one of the schedule topic      append: every append comes through it
+//! ```
+
+pub(crate) mod levels;
+
+use store::{AppendError, Appended, NewMessage, Store};
+
+/// Stores a message, now or for later as its properties say. Not for half messages: those go to the store.
+///
+/// # Errors
+/// As [`Store::append`] says; nothing was stored then.
+pub(crate) fn append(store: &Store, message: &NewMessage<'_>) -> Result<Appended, AppendError> {
+    append_at(store, levels::asked(message.properties), message)
+}
+
+/// The same for who knows the level that the properties ask for; 0 is none.
+///
+/// # Errors
+/// As [`Store::append`] says; nothing was stored then.
+pub(crate) fn append_at(
+    store: &Store,
+    level: i32,
+    message: &NewMessage<'_>,
+) -> Result<Appended, AppendError> {
+    match levels::schedule(store.delay_levels(), message, level) {
+        None => store.append(message),
+        Some(scheduled) => store.append(&scheduled.of(message)),
+    }
+}
