@@ -119,6 +119,19 @@ pub struct QueueRead {
     pub suggest_slave: bool,
 }
 
+/// One entry of a queue, without its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueEntry {
+    /// Its number.
+    pub offset: QueueOffset,
+    /// Where the record lies.
+    pub log_offset: LogOffset,
+    /// Bytes of the whole record.
+    pub record_bytes: u32,
+    /// Java hash of its tag, 0 without one; in the schedule topic when it is due, milliseconds since 1970.
+    pub tags_code: i64,
+}
+
 /// What a query by key found.
 #[derive(Clone, Debug, Default)]
 pub struct QueryResult {

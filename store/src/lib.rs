@@ -26,7 +26,7 @@ mod service;
 mod store;
 
 pub use api::{
-    Appended, Arrival, Arrivals, Everything, QueryResult, QueueRead, ReadStatus, Select,
+    Appended, Arrival, Arrivals, Everything, QueryResult, QueueEntry, QueueRead, ReadStatus, Select,
 };
 pub use config::{BrokerRole, FlushDiskType, StoreConfig};
 pub use delay_levels::{DelayLevels, SCHEDULE_TOPIC};

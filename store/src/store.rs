@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::api::{Appended, Arrivals, QueryResult, QueueRead, Select};
+use crate::api::{Appended, Arrivals, QueryResult, QueueEntry, QueueRead, Select};
 use crate::checkpoint::Checkpoint;
 use crate::commit_log::CommitLog;
 use crate::config::{FlushDiskType, StoreConfig};
@@ -322,6 +322,19 @@ impl Store {
         let queue = self.queues.get(topic, queue_id);
         self.reader
             .read(&self.log, queue.as_deref(), from, max_messages, select)
+    }
+
+    /// Up to `most` entries of a queue from `from` on, those of one file; from the first one there is
+    /// when that one is gone. None at the queue's end.
+    pub fn entries(
+        &self,
+        topic: &str,
+        queue_id: u32,
+        from: QueueOffset,
+        most: usize,
+    ) -> Vec<QueueEntry> {
+        let queue = self.queues.get(topic, queue_id);
+        queue.map_or_else(Vec::new, |queue| queue.some_entries(from, most))
     }
 
     /// The whole record at `offset`, if one begins there. Under SYNC_FLUSH only what is on disk.

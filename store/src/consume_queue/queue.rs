@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use super::unit::{ENTRY_BYTES, Entry};
+use crate::api::QueueEntry;
 use crate::error::StoreError;
 use crate::mapped::disk::PAGE_BYTES;
 use crate::mapped::file::MappedFile;
@@ -108,6 +109,21 @@ impl Queue {
     pub(crate) fn next_file(&self, offset: QueueOffset) -> QueueOffset {
         let per_file = (self.files.file_bytes() / ENTRY_BYTES) as i64;
         QueueOffset(offset.0 - offset.0 % per_file).plus(per_file)
+    }
+
+    /// Up to `most` entries from `offset` on, those of one file; from the first one there is when that one is gone.
+    pub(crate) fn some_entries(&self, offset: QueueOffset, most: usize) -> Vec<QueueEntry> {
+        let mut from = offset.max(self.min_offset());
+        while from < self.max_offset() {
+            if let Some(entries) = self.entries_from(from) {
+                let numbered = entries.take(most).zip(from.0..);
+                return numbered
+                    .map(|(entry, n)| entry.at(QueueOffset(n)))
+                    .collect();
+            }
+            from = self.next_file(from);
+        }
+        Vec::new()
     }
 
     /// The entry at `offset`.
@@ -276,6 +292,26 @@ mod tests {
         assert!(queue.entries_from(QueueOffset(-1)).is_none());
         assert!(queue.entries_from(QueueOffset(i64::MAX)).is_none());
         queue.flush(0).expect("flushed");
+    }
+
+    #[test]
+    fn some_entries_have_their_numbers_and_begin_with_the_first_there_is() {
+        let (_dir, queue) = queue();
+        for n in 3..12 {
+            queue.put(entry(n * 10), n).expect("put");
+        }
+        let numbers = |from: i64, most| {
+            let some = queue.some_entries(QueueOffset(from), most);
+            let right = |one: &QueueEntry| one.tags_code == one.offset.0 * 10;
+            assert!(some.iter().all(right));
+            some.iter().map(|one| one.offset.0).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(4, 10), [4]);
+        assert_eq!(numbers(5, 3), [5, 6, 7]);
+        for before in [3, 0, -7, i64::MIN] {
+            assert_eq!(numbers(before, 9), [3, 4]);
+        }
+        assert!(numbers(12, 9).is_empty() && numbers(i64::MAX, 9).is_empty());
     }
 
     #[test]

@@ -10,6 +10,9 @@
 //! does not begin at entry 0 has blank entries `(0, 0x7fffffff, 0)` in front of its first one.
 //! Java 4.7.0 `store/ConsumeQueue.java`: `putMessagePositionInfo`, `fillPreBlank`, `recover`.
 
+use crate::api::QueueEntry;
+use crate::offset::{LogOffset, QueueOffset};
+
 /// Bytes of one entry.
 pub(crate) const ENTRY_BYTES: u64 = 20;
 
@@ -51,6 +54,16 @@ impl Entry {
     /// Whether recovery may go on behind this entry.
     pub(crate) fn is_valid(self) -> bool {
         self.log_offset >= 0 && self.record_bytes > 0
+    }
+
+    /// The entry as readers see it, with its number. An invalid one points behind every log.
+    pub(crate) fn at(self, offset: QueueOffset) -> QueueEntry {
+        QueueEntry {
+            offset,
+            log_offset: LogOffset::from_i64(self.log_offset).unwrap_or(LogOffset(u64::MAX)),
+            record_bytes: u32::try_from(self.record_bytes).unwrap_or(0),
+            tags_code: self.tags_code,
+        }
     }
 
     /// Where the record ends in the log; 0 for a blank or an invalid entry.
