@@ -34,6 +34,14 @@ pub const ORIGIN_MESSAGE_ID: &str = "ORIGIN_MESSAGE_ID";
 pub const REAL_TOPIC: &str = "REAL_TOPIC";
 /// The queue of such a message.
 pub const REAL_QUEUE_ID: &str = "REAL_QID";
+/// The producer group of a half message.
+pub const PRODUCER_GROUP: &str = "PGROUP";
+/// How often its producer was asked about a half message.
+pub const TRANSACTION_CHECK_TIMES: &str = "TRANSACTION_CHECK_TIMES";
+/// Seconds after its birth before which nobody is asked about a half message.
+pub const CHECK_IMMUNITY_SECONDS: &str = "CHECK_IMMUNITY_TIME_IN_SECONDS";
+/// Where a half message that was put back lay in its queue at first.
+pub const PREPARED_QUEUE_OFFSET: &str = "TRAN_PREPARED_QUEUE_OFFSET";
 /// Field of a send's reply: the broker's region.
 pub const MSG_REGION: &str = "MSG_REGION";
 /// Field of a send's reply: `false` keeps the client from sending traces.

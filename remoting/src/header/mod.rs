@@ -76,6 +76,7 @@ pub mod route;
 pub mod send;
 pub mod send_back;
 pub mod topic;
+pub mod transaction;
 
 /// Room kept for a field's value and its two lengths.
 const FIELD_BYTES: usize = 6 + 20;
