@@ -25,6 +25,7 @@ use tracing::{error, info, warn};
 
 use crate::address;
 use crate::client::consumers::Consumers;
+use crate::client::locks::Locks;
 use crate::client::producers::Producers;
 use crate::client::{self, notify};
 use crate::config::BrokerConfig;
@@ -57,6 +58,7 @@ pub struct Broker {
     pub(crate) offsets: OffsetTable,
     pub(crate) consumers: Consumers,
     pub(crate) producers: Producers,
+    pub(crate) locks: Locks,
     pub(crate) holds: Arc<Holds>,
     pub(crate) registration: Registration,
     turn: AtomicU32,
@@ -182,6 +184,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             registration: Registration::new(&config),
             consumers: Consumers::default(),
             producers: Producers::default(),
+            locks: Locks::default(),
             turn: AtomicU32::default(),
             config,
             address,

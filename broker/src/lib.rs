@@ -20,6 +20,7 @@ mod message_id;
 pub mod offset;
 pub mod pull;
 pub mod registration;
+mod retry;
 mod start_error;
 mod tasks;
 pub mod topic;

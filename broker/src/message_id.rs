@@ -12,7 +12,7 @@
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use store::LogOffset;
+use store::{LogOffset, Record};
 
 /// Makes the ids of one broker.
 #[derive(Debug)]
@@ -24,17 +24,11 @@ pub(crate) struct MessageIds {
 impl MessageIds {
     pub(crate) fn of(store_host: SocketAddr) -> MessageIds {
         let mut host = String::new();
-        let hex = |host: &mut String, byte: &u8| {
-            let _ = write!(host, "{byte:02X}"); // a String takes everything
-        };
         match store_host.ip().to_canonical() {
-            IpAddr::V4(ip) => ip.octets().iter().for_each(|byte| hex(&mut host, byte)),
-            IpAddr::V6(ip) => ip.octets().iter().for_each(|byte| hex(&mut host, byte)),
+            IpAddr::V4(ip) => hex(&mut host, &ip.octets()),
+            IpAddr::V6(ip) => hex(&mut host, &ip.octets()),
         }
-        u32::from(store_host.port())
-            .to_be_bytes()
-            .iter()
-            .for_each(|byte| hex(&mut host, byte));
+        hex(&mut host, &u32::from(store_host.port()).to_be_bytes());
         MessageIds { host }
     }
 
@@ -51,6 +45,20 @@ impl MessageIds {
                     .map_or('0', |digit| char::from(*digit)),
             );
         }
+    }
+}
+
+/// The id that the broker which stored a message gave it.
+pub(crate) fn of_record(record: &Record<'_>) -> String {
+    let mut id = String::new();
+    hex(&mut id, record.store_host);
+    hex(&mut id, &record.log_offset.to_be_bytes());
+    id
+}
+
+fn hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        let _ = write!(out, "{byte:02X}"); // a String takes everything
     }
 }
 

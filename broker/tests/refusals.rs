@@ -89,12 +89,7 @@ async fn what_comes_later_is_refused_and_not_stored() {
     )
     .await;
     assert_eq!((delayed.0, half.0), (3, 3));
-    for code in [
-        request::CONSUMER_SEND_MSG_BACK,
-        request::LOCK_BATCH_MQ,
-        request::END_TRANSACTION,
-        9999,
-    ] {
+    for code in [request::END_TRANSACTION, 9999] {
         let refused = answer(&mut client, ask(code, &[])).await;
         assert_eq!(refused, (3, format!(" request type {code} not supported")));
     }

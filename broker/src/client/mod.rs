@@ -3,6 +3,7 @@
 //! Java 4.7.0 `broker/client`: `ConsumerManager`, `ConsumerGroupInfo`, `ProducerManager`, `ClientHousekeepingService`.
 
 pub mod consumers;
+pub mod locks;
 pub(crate) mod notify;
 pub mod producers;
 mod roster;

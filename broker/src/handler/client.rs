@@ -8,9 +8,8 @@
 use std::sync::Arc;
 
 use remoting::body::client::CheckClientBody;
-use remoting::body::groups::{ConsumerListByGroup, SubscriptionGroupConfig};
+use remoting::body::groups::ConsumerListByGroup;
 use remoting::body::heartbeat::{ConsumerData, HeartbeatData};
-use remoting::body::topic_config::TopicConfig;
 use remoting::header::client::{GetConsumerListByGroupRequest, UnregisterClientRequest};
 use remoting::java::json;
 use remoting::{Command, Peer, Refusal};
@@ -20,10 +19,7 @@ use super::body;
 use crate::broker::Broker;
 use crate::client::{Client, notify};
 use crate::filter::tag::is_tag_type;
-use crate::topic::perm;
-
-/// Java's `TopicSysFlag` of a retry topic whose group belongs to a unit.
-const UNIT_SUBSCRIPTION: i32 = 2;
+use crate::retry;
 
 /// 34
 pub(super) fn heartbeat(
@@ -50,27 +46,14 @@ fn consumer(broker: &Broker, client: &Client, data: ConsumerData) {
         &data.group_name,
         broker.config.auto_create_subscription_group,
     );
-    if let Some(group) = &group {
-        retry_topic(broker, group, data.unit_mode);
+    if let Some(group) = &group
+        && let Err(error) = retry::retry_topic(broker, group, data.unit_mode)
+    {
+        warn!(group = group.group_name, %error, "group has no retry topic");
     }
     let told = group.is_none_or(|group| group.notify_consumer_ids_changed_enable);
     if let Some(change) = broker.consumers.register(client, data).filter(|_| told) {
         notify::consumers_changed(broker, change);
-    }
-}
-
-/// Makes the topic a group's messages come back through, if it has none.
-fn retry_topic(broker: &Broker, group: &SubscriptionGroupConfig, unit_mode: bool) {
-    let queues = group.retry_queue_nums;
-    let name = format!("%RETRY%{}", group.group_name);
-    let topic = TopicConfig {
-        topic_sys_flag: if unit_mode { UNIT_SUBSCRIPTION } else { 0 },
-        ..TopicConfig::new(name, queues, queues, perm::READ | perm::WRITE)
-    };
-    match broker.topics.for_group(topic) {
-        Ok(found) if found.created => broker.registration.changed(),
-        Ok(_) => {}
-        Err(error) => warn!(group = group.group_name, %error, "group has no retry topic"),
     }
 }
 

@@ -13,10 +13,12 @@
 
 mod admin;
 mod client;
+mod lock;
 mod offset;
 mod pull;
 mod query;
 mod send;
+mod send_back;
 
 use std::sync::Arc;
 
@@ -38,6 +40,7 @@ impl Service for Broker {
             request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
                 send::send(self, peer, request)
             }
+            request::CONSUMER_SEND_MSG_BACK => send_back::send_back(self, request),
             request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => pull::pull(self, peer, &request),
             request::UPDATE_CONSUMER_OFFSET => offset::update(self, peer, &request).into(),
             request::QUERY_CONSUMER_OFFSET => offset::query(self, &request).into(),
@@ -49,6 +52,8 @@ impl Service for Broker {
             request::UNREGISTER_CLIENT => client::unregister(self, peer, &request).into(),
             request::CHECK_CLIENT_CONFIG => client::check(request).into(),
             request::GET_CONSUMER_LIST_BY_GROUP => client::consumer_list(self, &request).into(),
+            request::LOCK_BATCH_MQ => lock::lock(self, request).into(),
+            request::UNLOCK_BATCH_MQ => lock::unlock(self, request).into(),
             request::QUERY_MESSAGE => query::by_key(self, request),
             request::VIEW_MESSAGE_BY_ID => query::by_offset(self, request),
             request::UPDATE_AND_CREATE_TOPIC => admin::update_topic(self, request),
@@ -70,14 +75,19 @@ impl Service for Broker {
 
 /// An answer worked out on a thread that may block.
 fn blocking(work: impl FnOnce() -> Result<Command, Refusal> + Send + 'static) -> Answer {
-    Answer::later(async {
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or_else(|panic| {
-                error!(%panic, "handler panicked, its request fails");
-                Err(Refusal::system_error("internal error"))
-            })
-    })
+    Answer::later(on_a_thread(work))
+}
+
+/// Part of an answer, worked out on a thread that may block.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| {
+            error!(%panic, "handler panicked, its request fails");
+            Err(Refusal::system_error("internal error"))
+        })
 }
 
 /// The JSON body of a request.

@@ -19,12 +19,9 @@ use remoting::body::topic_config::TopicConfig;
 use remoting::code::response::TOPIC_NOT_EXIST;
 use tracing::{info, warn};
 
-use super::name::{self, AUTO_CREATE_TOPIC, NameError};
+use super::name::{self, AUTO_CREATE_TOPIC, NameError, RETRY_PREFIX};
 use super::perm::{INHERIT, READ, WRITE, has};
 use super::table::TopicTable;
-
-/// Prefix of a group's retry topic.
-pub(super) const RETRY_PREFIX: &str = "%RETRY%";
 
 /// What a send says about its topic.
 #[derive(Debug, Clone, Copy)]

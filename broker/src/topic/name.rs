@@ -19,6 +19,10 @@ const PATTERN: &str = "^[%|a-zA-Z0-9_-]+$";
 const TOPIC_CHARACTERS: usize = 127;
 /// Longest group.
 const GROUP_CHARACTERS: usize = 255;
+/// In front of a group: the topic its messages come back through.
+pub const RETRY_PREFIX: &str = "%RETRY%";
+/// In front of a group: the topic its messages end in.
+pub const DEAD_LETTER_PREFIX: &str = "%DLQ%";
 /// Template of automatically made topics; nobody may send to it.
 pub const AUTO_CREATE_TOPIC: &str = "TBW102";
 

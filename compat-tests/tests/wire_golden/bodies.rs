@@ -6,6 +6,7 @@ use remoting::body::groups::{
     ConsumerListByGroup, SubscriptionGroupConfig, SubscriptionGroupWrapper,
 };
 use remoting::body::heartbeat::HeartbeatData;
+use remoting::body::lock::LockBatchBody;
 use remoting::body::offsets::ConsumerOffsetSerializeWrapper;
 use remoting::body::register::RegisterBrokerBody;
 use remoting::body::route::{ClusterInfo, TopicRouteData};
@@ -136,6 +137,8 @@ fn bodies_of_the_broker_survive() {
             .len(),
         2
     );
+    let locks = survives::<LockBatchBody>("lock_batch_request");
+    assert_eq!(locks.queues.len(), 2);
     survives::<SubscriptionGroupConfig>("create_group_request");
     survives::<SubscriptionGroupWrapper>("all_groups_reply");
     survives::<TopicConfigSerializeWrapper>("all_topic_configs_reply");

@@ -26,6 +26,7 @@ use remoting::header::route::{
     RegisterBrokerRequest, UnregisterBrokerRequest,
 };
 use remoting::header::send::{SendReply, SendRequest};
+use remoting::header::send_back::SendBackRequest;
 use remoting::header::topic::CreateTopicRequest;
 use remoting::header::{Header, HeaderError};
 use remoting::{Command, ExtFields};
@@ -55,6 +56,7 @@ fn request_again(command: &Command) -> Option<Result<ExtFields, HeaderError>> {
         request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
             written_again!(command, SendRequest<'_>)
         }
+        request::CONSUMER_SEND_MSG_BACK => written_again!(command, SendBackRequest),
         request::PULL_MESSAGE => written_again!(command, PullRequest<'_>),
         request::QUERY_MESSAGE => written_again!(command, QueryMessageRequest),
         request::VIEW_MESSAGE_BY_ID => written_again!(command, ViewMessageRequest),

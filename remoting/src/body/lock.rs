@@ -6,6 +6,8 @@
 //! Java 4.7.0 `common/protocol/body/LockBatchRequestBody.java`, `UnlockBatchRequestBody.java`,
 //! `LockBatchResponseBody.java`. 5.x adds `onlyThisBroker`, which is for brokers that hold locks for each other.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::MessageQueue;
@@ -22,7 +24,7 @@ pub struct LockBatchBody {
     pub consumer_group: Option<String>,
     /// The queues, Java's `mqSet`.
     #[serde(rename = "mqSet")]
-    pub queues: Vec<MessageQueue>,
+    pub queues: BTreeSet<MessageQueue>,
 }
 
 /// The answer to 41.
@@ -31,7 +33,7 @@ pub struct LockBatchBody {
 pub struct LockBatchReply {
     /// The queues of the question that the client holds now, Java's `lockOKMQSet`.
     #[serde(rename = "lockOKMQSet")]
-    pub held: Vec<MessageQueue>,
+    pub held: BTreeSet<MessageQueue>,
 }
 
 #[cfg(test)]
@@ -52,7 +54,7 @@ mod tests {
         LockBatchBody {
             client_id: Some("c".into()),
             consumer_group: Some("G".into()),
-            queues: vec![queue()],
+            queues: [queue()].into(),
         }
     }
 
@@ -63,7 +65,7 @@ mod tests {
             r#"{"clientId":"c","consumerGroup":"G","mqSet":[{"brokerName":"b","queueId":1,"topic":"T"}]}"#,
         );
         let reply = LockBatchReply {
-            held: vec![queue()],
+            held: [queue()].into(),
         };
         assert_java(
             &reply,

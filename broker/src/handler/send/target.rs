@@ -15,21 +15,15 @@
 use std::borrow::Cow;
 
 use remoting::body::topic_config::{TopicConfig, TopicFilterType};
-use remoting::code::{response, version};
+use remoting::code::response;
 use remoting::header::send::SendRequest;
 use remoting::{Peer, Refusal};
 
 use super::wishes::Wishes;
 use crate::broker::Broker;
-use crate::handler::FAQ;
-use crate::now_ms;
+use crate::topic::name::RETRY_PREFIX;
 use crate::topic::{Described, TopicWish, perm};
-
-const RETRY: &str = "%RETRY%";
-const DEAD_LETTERS: &str = "%DLQ%";
-
-/// Queues of a dead-letter topic.
-const DEAD_LETTER_QUEUES: i32 = 1;
+use crate::{now_ms, retry};
 
 /// Java's `MessageSysFlag.MULTI_TAGS_FLAG`.
 const MULTI_TAGS: i32 = 2;
@@ -77,10 +71,13 @@ pub(super) fn of<'a>(
         TopicFilterType::MultiTag => header.sys_flag | MULTI_TAGS,
     };
     let queue_id = queue(broker, peer, header.queue_id, &topic)?;
-    match header.topic.strip_prefix(RETRY) {
+    match header.topic.strip_prefix(RETRY_PREFIX) {
         Some(group) if !header.batch && is_exhausted(broker, header, group, client_version)? => {
             Ok(Target {
-                topic: dead_letters(broker, group)?.into(),
+                topic: retry::dead_letter_topic(broker, group)?
+                    .topic_name
+                    .clone()
+                    .into(),
                 queue_id: 0,
                 sys_flag,
             })
@@ -148,30 +145,7 @@ fn is_exhausted(
     group: &str,
     client_version: i32,
 ) -> Result<bool, Refusal> {
-    let Some(config) = broker
-        .groups
-        .find(group, broker.config.auto_create_subscription_group)
-    else {
-        let remark = format!("subscription group not exist, {group} {FAQ}");
-        return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
-    };
-    let of_client = header
-        .max_reconsume_times
-        .filter(|_| client_version >= version::MAX_RECONSUME_TIMES);
-    let limit = of_client.unwrap_or(config.retry_max_times);
+    let group = retry::group(broker, group)?;
+    let limit = retry::limit(&group, header.max_reconsume_times, client_version);
     Ok(header.reconsume_times >= limit)
-}
-
-/// The dead-letter topic of a group, made if it has none.
-fn dead_letters(broker: &Broker, group: &str) -> Result<String, Refusal> {
-    let name = format!("{DEAD_LETTERS}{group}");
-    let queues = DEAD_LETTER_QUEUES;
-    let found = broker
-        .topics
-        .for_group(TopicConfig::new(&name, queues, queues, perm::WRITE));
-    let found = found.map_err(|_| Refusal::system_error(format!("topic[{name}] not exist")))?;
-    if found.created {
-        broker.registration.changed();
-    }
-    Ok(name)
 }
