@@ -30,8 +30,6 @@ pub(crate) const SQL: &str = "SQL92 subscriptions are not built yet";
 pub(crate) const TRANSACTIONS: &str = "transactional messages are not built yet";
 /// The same for request-reply.
 pub(crate) const REPLIES: &str = "request-reply is not built yet";
-/// The same for delayed messages.
-pub(crate) const DELAY: &str = "delayed messages are not built yet";
 /// The same for expiry of files.
 pub(crate) const EXPIRY: &str = "old files are not deleted yet";
 /// The same for replication.

@@ -46,6 +46,8 @@ pub struct BrokerConfig {
     pub trace_topic_enable: bool,
     /// `flushConsumerOffsetInterval`: pause between writes of consumerOffset.json. Milliseconds; default 5000.
     pub flush_consumer_offset_interval: Duration,
+    /// `flushDelayOffsetInterval`: pause between savings of how far delayed messages are delivered. Milliseconds; default 10000.
+    pub flush_delay_offset_interval: Duration,
     /// `rejectTransactionMessage`: refuse half messages with code 16. Default false.
     pub reject_transaction_message: bool,
     /// `fetchNamesrvAddrByAddressServer`: ask the address server while `namesrvAddr` is unset. Default false.
@@ -129,6 +131,7 @@ impl BrokerConfig {
             trace_topic_name: "RMQ_SYS_TRACE_TOPIC".to_owned(),
             trace_topic_enable: false,
             flush_consumer_offset_interval: ms(5_000),
+            flush_delay_offset_interval: ms(10_000),
             reject_transaction_message: false,
             fetch_namesrv_addr: false,
             long_polling_enable: true,

@@ -1,4 +1,4 @@
-//! Stored consumer offsets: the answer to 43 and `consumerOffset.json`.
+//! Stored offsets: the answers to 43 and 45, `consumerOffset.json` and `delayOffset.json`.
 //!
 //! Java 4.7.0 `common/protocol/body/ConsumerOffsetSerializeWrapper.java`; the file has the same shape, from
 //! `broker/offset/ConsumerOffsetManager.java`.
@@ -13,6 +13,14 @@ use serde::{Deserialize, Serialize};
 pub struct ConsumerOffsetSerializeWrapper {
     /// By `topic@group` and queue number: the next message to consume.
     pub offset_table: BTreeMap<String, BTreeMap<i32, i64>>,
+}
+
+/// How far delayed messages are delivered. Java 4.7.0 `store/schedule/DelayOffsetSerializeWrapper.java`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DelayOffsetSerializeWrapper {
+    /// By delay level: the next message to deliver.
+    pub offset_table: BTreeMap<i32, i64>,
 }
 
 #[cfg(test)]
@@ -35,6 +43,15 @@ mod tests {
             &offsets,
             "{\n\t\"offsetTable\":{\n\t\t\"E@G\":{},\n\t\t\"T@G\":{0:12,1:13\n\t\t}\n\t}\n}",
         );
+    }
+
+    #[test]
+    fn javas_delay_offsets_survive_as_body_and_file() {
+        let offsets = DelayOffsetSerializeWrapper {
+            offset_table: BTreeMap::from([(1, 10), (18, 5)]),
+        };
+        assert_java(&offsets, r#"{"offsetTable":{1:10,18:5}}"#);
+        assert_java_file(&offsets, "{\n\t\"offsetTable\":{1:10,18:5\n\t}\n}");
     }
 
     #[test]

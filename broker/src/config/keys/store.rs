@@ -1,7 +1,7 @@
 //! The rows of Java 4.7.0's `MessageStoreConfig`, in its order.
 
 use super::super::accepted::{
-    DELAY, DLEDGER, EXPIRY, POOL, REPLICATION, SQL, UNREAD, no, nothing, number, yes,
+    DLEDGER, EXPIRY, POOL, REPLICATION, SQL, UNREAD, no, nothing, number, yes,
 };
 use super::super::value::{JavaType, Slot};
 use super::{Key, accepted, field, long_millis, millis};
@@ -207,18 +207,12 @@ pub(super) static KEYS: &[Key] = &[
     })
     .important(),
     field("syncFlushTimeout", |c| millis(&mut c.sync_flush_timeout)),
-    accepted(
-        "messageDelayLevel",
-        JavaType::Text,
-        |_| "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h".to_owned(),
-        DELAY,
-    ),
-    accepted(
-        "flushDelayOffsetInterval",
-        JavaType::Long,
-        number::<10_000>,
-        DELAY,
-    ),
+    field("messageDelayLevel", |c| {
+        Slot::Text(&mut c.store.message_delay_level)
+    }),
+    field("flushDelayOffsetInterval", |c| {
+        long_millis(&mut c.flush_delay_offset_interval)
+    }),
     accepted("cleanFileForciblyEnable", JavaType::Bool, yes, EXPIRY).important(),
     accepted("warmMapedFileEnable", JavaType::Bool, no, WARM),
     field("offsetCheckInSlave", |c| {
