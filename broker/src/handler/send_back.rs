@@ -58,6 +58,10 @@ fn put(broker: &Broker, request: &Command) -> Result<Option<LogOffset>, Refusal>
             "the topic[{retry_name}] sending message is forbidden"
         ));
     }
+    if retry_name.len() > name::TOPIC_CHARACTERS {
+        // It would wait, and then for ever: no record holds such a topic.
+        return Err(Refusal::system_error("MESSAGE_ILLEGAL"));
+    }
     let bytes =
         LogOffset::from_i64(header.offset).and_then(|offset| broker.store.record_at(offset));
     let record = bytes

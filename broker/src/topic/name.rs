@@ -16,7 +16,7 @@ use std::fmt;
 /// The pattern, as Java's remarks quote it.
 const PATTERN: &str = "^[%|a-zA-Z0-9_-]+$";
 /// Longest topic, in UTF-16 units as Java counts; the pattern leaves only ASCII anyway.
-const TOPIC_CHARACTERS: usize = 127;
+pub const TOPIC_CHARACTERS: usize = 127;
 /// Longest group.
 const GROUP_CHARACTERS: usize = 255;
 /// In front of a group: the topic its messages come back through.
