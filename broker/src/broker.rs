@@ -24,11 +24,13 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::address;
+use crate::arrivals::Listeners;
 use crate::client::consumers::Consumers;
 use crate::client::locks::Locks;
 use crate::client::producers::Producers;
 use crate::client::{self, notify};
 use crate::config::BrokerConfig;
+use crate::delay::timer::{Bells, Delay};
 use crate::group::GroupTable;
 use crate::message_id::MessageIds;
 use crate::offset::OffsetTable;
@@ -60,6 +62,7 @@ pub struct Broker {
     pub(crate) producers: Producers,
     pub(crate) locks: Locks,
     pub(crate) holds: Arc<Holds>,
+    pub(crate) delay: Arc<Delay>,
     pub(crate) registration: Registration,
     turn: AtomicU32,
 }
@@ -150,6 +153,7 @@ pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
         }
     }
     running.spawn_tasks();
+    broker.delay.start();
     broker.registration.start(&broker).await;
     info!(
         broker = broker.config.broker_name,
@@ -176,8 +180,13 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
         let topics = TopicTable::load(&config)?;
         let groups = GroupTable::load(&config)?;
         let offsets = OffsetTable::load(config.table_file("consumerOffset.json"))?;
-        let arrivals = Arc::clone(&holds);
-        let store = Store::open(config.store.clone(), arrivals)?;
+        let bells = Arc::new(Bells::default());
+        let listeners = Listeners {
+            holds: Arc::clone(&holds),
+            bells: Arc::clone(&bells),
+        };
+        let store = Store::open(config.store.clone(), Arc::new(listeners))?;
+        let delay = Delay::open(&config, &store, &bells)?;
         Ok(Arc::new(Broker {
             ha_address: format!("{}:{ha_port}", addresses.ha.ip),
             message_ids: MessageIds::of(store_host),
@@ -194,6 +203,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             groups,
             offsets,
             holds,
+            delay,
         }))
     });
     opening
@@ -280,6 +290,7 @@ impl Running {
         for server in servers {
             server.stop().await;
         }
+        broker.delay.stop().await;
         tasks.into_iter().for_each(|task| task.abort());
         let closing = tokio::task::spawn_blocking(move || {
             save_offsets(&broker);

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod address;
+mod arrivals;
 pub mod broker;
 pub mod cli;
 pub mod client;

@@ -2,9 +2,16 @@
 //!
 //! ```text
 //! levels     a message with DELAY becomes one of the schedule topic      append: every append comes through it
+//! progress   how far each level is delivered, delayOffset.json
+//! deliver    what is due goes where it belongs                           timer: when
 //! ```
+//!
+//! The store keeps the schedule topic as any other, and the due times in its queue entries (`store::DelayLevels`).
 
+mod deliver;
 pub(crate) mod levels;
+mod progress;
+pub mod timer;
 
 use store::{AppendError, Appended, NewMessage, Store};
 

@@ -13,6 +13,7 @@
 
 mod admin;
 mod client;
+mod delay;
 mod lock;
 mod offset;
 mod pull;
@@ -61,6 +62,7 @@ impl Service for Broker {
             request::GET_ALL_TOPIC_CONFIG => admin::all_topics(self).into(),
             request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => admin::update_group(self, request),
             request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => admin::all_groups(self).into(),
+            request::GET_ALL_DELAY_OFFSET => delay::all_offsets(self).into(),
             code => Err(Refusal::not_supported(code)).into(),
         }
     }
