@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use remoting::{Reserved, Server, ServerConfig};
-use store::Store;
+use store::{BrokerRole, Store};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -39,6 +39,7 @@ use crate::registration::Registration;
 use crate::start_error::StartError;
 use crate::tasks::every;
 use crate::topic::TopicTable;
+use crate::transaction::{self, Transactions};
 
 /// The first saving of offsets comes so long after the start. Java 4.7.0 `BrokerController.initialize`.
 const FIRST_SAVE: Duration = Duration::from_secs(10);
@@ -64,6 +65,7 @@ pub struct Broker {
     pub(crate) holds: Arc<Holds>,
     pub(crate) delay: Arc<Delay>,
     pub(crate) registration: Registration,
+    pub(crate) transactions: Transactions,
     turn: AtomicU32,
 }
 
@@ -194,6 +196,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             consumers: Consumers::default(),
             producers: Producers::default(),
             locks: Locks::default(),
+            transactions: Transactions::default(),
             turn: AtomicU32::default(),
             config,
             address,
@@ -293,6 +296,7 @@ impl Running {
         broker.delay.stop().await;
         tasks.into_iter().for_each(|task| task.abort());
         let closing = tokio::task::spawn_blocking(move || {
+            broker.transactions.stop(&broker);
             save_offsets(&broker);
             broker.store.close();
             info!(
@@ -340,6 +344,9 @@ impl Running {
             },
         );
         self.tasks = vec![save, expire, check];
+        if broker.config.store.broker_role != BrokerRole::Slave {
+            self.tasks.push(transaction::check::start(broker));
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod retry;
 mod start_error;
 mod tasks;
 pub mod topic;
+mod transaction;
 
 pub use broker::{Broker, Running, run};
 pub use config::BrokerConfig;

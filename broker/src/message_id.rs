@@ -48,6 +48,13 @@ impl MessageIds {
     }
 }
 
+/// The place in the log that such an id names; `None` for text that is none.
+pub(crate) fn log_offset(id: &str) -> Option<LogOffset> {
+    let whole = matches!(id.len(), 32 | 56) && id.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let digits = id.get(id.len().checked_sub(16)?..).filter(|_| whole)?;
+    LogOffset::from_i64(i64::from_str_radix(digits, 16).ok()?)
+}
+
 /// The id that the broker which stored a message gave it.
 pub(crate) fn of_record(record: &Record<'_>) -> String {
     let mut id = String::new();
@@ -82,5 +89,20 @@ mod tests {
             id("[2001:db8::1]:10911", u64::MAX >> 1),
             "20010DB800000000000000000000000100002A9F7FFFFFFFFFFFFFFF"
         );
+    }
+
+    #[test]
+    fn the_place_is_read_out_of_an_id_and_out_of_nothing_else() {
+        for host in ["127.0.0.1:10911", "[2001:db8::1]:10911"] {
+            assert_eq!(log_offset(&id(host, 589_827)), Some(LogOffset(589_827)));
+        }
+        let wrong = [
+            "",
+            "7F00",
+            "7F00000100002A9F00000000000900030",
+            "7F00000100002A9F000000000009000x",
+        ];
+        assert!(wrong.into_iter().all(|text| log_offset(text).is_none()));
+        assert_eq!(log_offset("7F00000100002A9FFFFFFFFFFFFFFFFF"), None);
     }
 }

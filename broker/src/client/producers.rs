@@ -3,16 +3,23 @@
 //!
 //! Java 4.7.0 `broker/client/ProducerManager.java`, which keeps groups without members for ever.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use parking_lot::RwLock;
 use remoting::Peer;
 
 use super::Client;
 use super::roster::Roster;
 
+/// So many members are tried before a question is dropped. Java 4.7.0 `GET_AVALIABLE_CHANNEL_RETRY_COUNT`.
+const MOST_TRIED: usize = 3;
+
 /// Every group that has a member.
 #[derive(Debug, Default)]
 pub struct Producers {
     roster: RwLock<Roster>,
+    turn: AtomicUsize,
 }
 
 impl Producers {
@@ -42,6 +49,20 @@ impl Producers {
         }
     }
 
+    /// The members of a group to ask something, in this order until one takes it; every time another one is first.
+    #[must_use]
+    pub fn next_members(&self, group: &str) -> Vec<Arc<Peer>> {
+        let roster = self.roster.read();
+        let open = || {
+            let peers = roster.members(group).map(|client| &client.peer);
+            peers.filter(|peer| peer.is_open())
+        };
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = turn.checked_rem(open().count()).unwrap_or(0);
+        let in_turn = open().skip(first).chain(open().take(first));
+        in_turn.take(MOST_TRIED).map(Arc::clone).collect()
+    }
+
     /// How many groups there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -57,8 +78,6 @@ impl Producers {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::EXPIRY;
     use super::super::tests::connected;
     use super::*;
@@ -80,6 +99,29 @@ mod tests {
         assert_eq!(producers.len(), 1);
         producers.closed(&connected.peers[1]);
         assert!(producers.is_empty() && !producers.roster.read().knows(connected.peers[1].id()));
+    }
+
+    #[tokio::test]
+    async fn members_are_asked_in_turn_and_those_gone_are_not() {
+        let connected = connected(3).await;
+        let producers = Producers::default();
+        for peer in &connected.peers {
+            let client = Client {
+                peer: Arc::clone(peer),
+                id: "c".to_owned(),
+            };
+            producers.register(&client, "P");
+        }
+        let first = || producers.next_members("P").first().map(|peer| peer.id());
+        let mut asked: Vec<_> = (0..3).map(|_| first()).collect();
+        asked.sort_unstable();
+        let mut all: Vec<_> = connected.peers.iter().map(|peer| Some(peer.id())).collect();
+        all.sort_unstable();
+        assert_eq!(asked, all);
+        connected.peers[0].close();
+        assert!((0..6).all(|_| first() != Some(connected.peers[0].id())));
+        assert_eq!(producers.next_members("P").len(), 2);
+        assert!(producers.next_members("nobody").is_empty());
     }
 
     #[tokio::test]

@@ -26,8 +26,6 @@ pub(crate) const NO_QUEUE: &str =
     "such requests are answered as they come, so none grows old in a queue";
 /// The same for features that are still to be built.
 pub(crate) const SQL: &str = "SQL92 subscriptions are not built yet";
-/// The same for transactions.
-pub(crate) const TRANSACTIONS: &str = "transactional messages are not built yet";
 /// The same for request-reply.
 pub(crate) const REPLIES: &str = "request-reply is not built yet";
 /// The same for expiry of files.
@@ -89,6 +87,11 @@ impl Accepted {
             value: self.0.entry(name).or_default(),
             java,
         }
+    }
+
+    /// The number that a key has, if it is one.
+    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+        self.0.get(name)?.parse().ok()
     }
 
     /// Overrules a value that follows from others.

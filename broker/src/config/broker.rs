@@ -83,6 +83,12 @@ pub struct BrokerConfig {
     pub sync_flush_timeout: Duration,
     /// `defaultQueryMaxNum`: most hits of a query by unique key. Default 32.
     pub query_unique_max_hits: u32,
+    /// `transactionTimeOut`: age at which a half message is first asked about. Milliseconds; default 6000.
+    pub transaction_timeout: Duration,
+    /// `transactionCheckMax`: a half message that was asked about so often is given up. Default 15.
+    pub transaction_check_max: i32,
+    /// `transactionCheckInterval`: pause between checks of half messages. Milliseconds; default 60000.
+    pub transaction_check_interval: Duration,
     /// `aclEnable`: check access keys. Default false.
     pub acl_enable: bool,
     /// `enableDLegerCommitLog`: keep the log by Raft. Default false; not done here, see [`super::settle`].
@@ -149,6 +155,9 @@ impl BrokerConfig {
             register_period_wanted: ms(30_000),
             sync_flush_timeout: ms(5_000),
             query_unique_max_hits: 32,
+            transaction_timeout: ms(6_000),
+            transaction_check_max: 15,
+            transaction_check_interval: ms(60_000),
             acl_enable: false,
             dledger_enable: false,
             address_server_domain: "jmenv.tbsite.net".to_owned(),
@@ -173,6 +182,13 @@ impl BrokerConfig {
     #[must_use]
     pub fn table_file(&self, name: &str) -> PathBuf {
         self.store.root_dir.join("config").join(name)
+    }
+
+    /// `fileReservedTime`: age at which files of the log may be deleted. Hours; default 72.
+    pub(crate) fn file_reserved_time(&self) -> Duration {
+        let hours = self.accepted.number("fileReservedTime");
+        let hours = hours.and_then(|hours| u64::try_from(hours).ok());
+        Duration::from_secs(hours.unwrap_or(72).saturating_mul(3_600))
     }
 
     /// The name servers one by one, blanks and empty places left out.

@@ -14,6 +14,7 @@
 mod admin;
 mod client;
 mod delay;
+mod end_transaction;
 mod lock;
 mod offset;
 mod pull;
@@ -49,6 +50,8 @@ impl Service for Broker {
             request::GET_MIN_OFFSET => offset::min(self, &request).into(),
             request::SEARCH_OFFSET_BY_TIMESTAMP => offset::by_time(self, request),
             request::GET_EARLIEST_MSG_STORETIME => offset::earliest(self, request),
+            request::END_TRANSACTION => end_transaction::end(self, peer, request),
+            request::RESUME_CHECK_HALF_MESSAGE => end_transaction::resume_check(self, request),
             request::HEART_BEAT => client::heartbeat(self, peer, request).into(),
             request::UNREGISTER_CLIENT => client::unregister(self, peer, &request).into(),
             request::CHECK_CLIENT_CONFIG => client::check(request).into(),

@@ -1,8 +1,7 @@
 //! The rows of Java 4.7.0's `BrokerConfig`, in its order.
 
 use super::super::accepted::{
-    EXECUTOR, EXECUTOR_QUEUE, NO_QUEUE, REPLIES, SQL, TRANSACTIONS, UNREAD, no, nothing, number,
-    yes,
+    EXECUTOR, EXECUTOR_QUEUE, NO_QUEUE, REPLIES, SQL, UNREAD, no, nothing, number, yes,
 };
 use super::super::value::{JavaType, Slot};
 use super::{Key, accepted, field, long_millis, millis};
@@ -269,26 +268,17 @@ pub(super) static KEYS: &[Key] = &[
     field("registerNameServerPeriod", |c| {
         millis(&mut c.register_period_wanted)
     }),
-    accepted(
-        "transactionTimeOut",
-        JavaType::Long,
-        number::<6_000>,
-        TRANSACTIONS,
-    )
+    field("transactionTimeOut", |c| {
+        long_millis(&mut c.transaction_timeout)
+    })
     .important(),
-    accepted(
-        "transactionCheckMax",
-        JavaType::Int,
-        number::<15>,
-        TRANSACTIONS,
-    )
+    field("transactionCheckMax", |c| {
+        Slot::Int(&mut c.transaction_check_max)
+    })
     .important(),
-    accepted(
-        "transactionCheckInterval",
-        JavaType::Long,
-        number::<60_000>,
-        TRANSACTIONS,
-    )
+    field("transactionCheckInterval", |c| {
+        long_millis(&mut c.transaction_check_interval)
+    })
     .important(),
     field("aclEnable", |c| Slot::Bool(&mut c.acl_enable)).important(),
     accepted("storeReplyMessageEnable", JavaType::Bool, yes, REPLIES),

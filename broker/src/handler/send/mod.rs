@@ -30,6 +30,7 @@ use self::target::Target;
 use self::wishes::Wishes;
 use crate::broker::Broker;
 use crate::delay;
+use crate::transaction::half;
 
 /// Java's words for what the record cannot hold; its figures are not those of any configuration.
 const ILLEGAL: &str = "the message is illegal, maybe msg body or properties length not matched. \
@@ -55,7 +56,6 @@ fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, R
     let header = request.header::<SendRequest<'_>>()?;
     let target = target::of(broker, peer, &header, request.version)?;
     let wishes = Wishes::of(&header.properties);
-    target::may_be_stored(broker, &wishes)?;
     let level = wishes.level()?;
     if header.batch {
         if level > 0 {
@@ -72,8 +72,15 @@ fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, R
         properties: &wishes::with_cluster(&header.properties, &wishes, &broker.config.cluster_name),
         ..message(broker, peer, &header, &target)
     };
-    let appended =
-        delay::append_at(&broker.store, level, &message).map_err(|error| refuse(broker, &error))?;
+    // A message that comes back keeps its properties, but its transaction has ended.
+    let comes_back = header.reconsume_times > 0 && level > 0;
+    let appended = if wishes.prepared && !comes_back {
+        target::may_be_half(broker)?;
+        half::append(&broker.store, &message)
+    } else {
+        delay::append_at(&broker.store, level, &message)
+    };
+    let appended = appended.map_err(|error| refuse(broker, &error))?;
     let mut msg_id = String::new();
     broker.message_ids.push(&mut msg_id, appended.log_offset);
     Ok(stored(

@@ -19,7 +19,6 @@ use remoting::code::response;
 use remoting::header::send::SendRequest;
 use remoting::{Peer, Refusal};
 
-use super::wishes::Wishes;
 use crate::broker::Broker;
 use crate::topic::name::RETRY_PREFIX;
 use crate::topic::{Described, TopicWish, perm};
@@ -90,16 +89,12 @@ pub(super) fn of<'a>(
     }
 }
 
-/// What the properties ask for that is refused.
-pub(super) fn may_be_stored(broker: &Broker, wishes: &Wishes<'_>) -> Result<(), Refusal> {
-    if wishes.prepared && broker.config.reject_transaction_message {
-        return Err(forbidden(broker, "transaction message"));
+/// Whether half messages are taken.
+pub(super) fn may_be_half(broker: &Broker) -> Result<(), Refusal> {
+    match broker.config.reject_transaction_message {
+        true => Err(forbidden(broker, "transaction message")),
+        false => Ok(()),
     }
-    if wishes.prepared {
-        let remark = "transactional messages are not supported yet";
-        return Err(Refusal::new(response::REQUEST_CODE_NOT_SUPPORTED, remark));
-    }
-    Ok(())
 }
 
 fn open_yet(broker: &Broker) -> Result<(), Refusal> {
