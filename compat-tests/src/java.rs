@@ -40,6 +40,12 @@ pub const SERVERS: Project = Project {
     version_property: "rocketmq.server.version",
     compiles: false,
 };
+/// Java's SQL92 filter, asked line by line.
+pub const FILTER: Project = Project {
+    folder: "filter",
+    version_property: "rocketmq.filter.version",
+    compiles: true,
+};
 /// Java's benchmark client.
 pub const BENCHMARK: Project = Project {
     folder: "benchmark",
