@@ -11,6 +11,8 @@
 mod deliver;
 pub(crate) mod levels;
 mod progress;
+#[cfg(test)]
+mod testing;
 pub mod timer;
 
 use store::{AppendError, Appended, NewMessage, Store};

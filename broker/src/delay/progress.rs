@@ -120,3 +120,150 @@ fn corrected(store: &Store, level: i32, recorded: Option<i64>) -> QueueOffset {
     }
     next
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Bench, JAVA, bodies, deliver_everything, held, send};
+    use super::*;
+    use std::fs;
+
+    fn write(bench: &Bench, text: &str) {
+        fs::write(bench.offsets_file(), text).expect("written");
+    }
+
+    fn next(progress: &Progress) -> Vec<i64> {
+        (0..18)
+            .map(|queue_id| progress.place(queue_id).next.0)
+            .collect()
+    }
+
+    #[test]
+    fn whatever_the_file_says_no_level_sticks_and_none_delivers_for_ever() {
+        // Recorded offset, and how many of a level's three messages are delivered then.
+        let cases = [
+            (None, 3),
+            (Some(i64::MIN), 3),
+            (Some(-1), 3),
+            (Some(0), 3),
+            (Some(1), 2),
+            (Some(2), 1),
+            (Some(3), 0),
+            (Some(4), 0),
+            (Some(1_000_000), 0),
+            (Some(i64::MAX), 0),
+        ];
+        for (recorded, delivered) in cases {
+            let bench = Bench::new(JAVA);
+            let store = bench.open();
+            for level in 1..=18 {
+                (0..3).for_each(|n| _ = send(&store, level, &format!("{level}-{n}")));
+            }
+            if let Some(recorded) = recorded {
+                let lines: Vec<_> = (1..=18)
+                    .map(|level| format!("{level}:{recorded}"))
+                    .collect();
+                write(
+                    &bench,
+                    &format!("{{\"offsetTable\":{{{}}}}}", lines.join(",")),
+                );
+            }
+            let progress = bench.progress(&store);
+            // What comes later takes the numbers that a wrong offset names already: it must not be passed over.
+            (1..=18).for_each(|level| _ = send(&store, level, &format!("{level}-new")));
+            deliver_everything(&store, &progress);
+            assert_eq!(next(&progress), [4; 18], "{recorded:?}");
+            let came = bodies(&store, "T", 2);
+            for level in 1..=18 {
+                let of_level = came
+                    .iter()
+                    .filter(|body| body.starts_with(&format!("{level}-")));
+                assert_eq!(
+                    of_level.count(),
+                    delivered + 1,
+                    "level {level} from {recorded:?}"
+                );
+                assert!(
+                    came.contains(&format!("{level}-new")),
+                    "level {level} from {recorded:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn messages_that_are_gone_from_the_log_are_passed_over() {
+        let bench = Bench::new("1s 5s");
+        let store = bench.open();
+        let large = "x".repeat(8_000);
+        (0..20).for_each(|_| _ = send(&store, 2, &large));
+        write(&bench, "{\"offsetTable\":{2:1}}");
+        store.close();
+        drop(store);
+        fs::remove_file(bench.config().commit_log_dir.join("0".repeat(20))).expect("removed");
+        let store = bench.open();
+        let first = store.min_offset(SCHEDULE_TOPIC, 1);
+        assert!(first > QueueOffset(1) && first < held(&store, 2), "{first}");
+        let progress = bench.progress(&store);
+        assert_eq!(progress.place(1).next, first);
+        deliver_everything(&store, &progress);
+        assert_eq!(
+            bodies(&store, "T", 2).len() as i64,
+            held(&store, 2).0 - first.0
+        );
+    }
+
+    #[test]
+    fn a_queue_that_was_taken_away_begins_anew() {
+        let bench = Bench::new("1s");
+        write(&bench, "{\"offsetTable\":{1:500}}");
+        let store = bench.open();
+        let progress = bench.progress(&store);
+        send(&store, 1, "new");
+        deliver_everything(&store, &progress);
+        assert_eq!(bodies(&store, "T", 2), ["new"]);
+    }
+
+    #[test]
+    fn the_file_is_javas_and_levels_that_are_not_configured_keep_their_line() {
+        let bench = Bench::new("1s 5s");
+        let store = bench.open();
+        (0..3).for_each(|_| _ = send(&store, 2, "x"));
+        write(&bench, "{\n\t\"offsetTable\":{2:2,18:7\n\t}\n}");
+        let progress = bench.progress(&store);
+        progress.advance(1, QueueOffset(3), Some(LogOffset(10)));
+        let (offsets, delivered) = progress.snapshot();
+        assert_eq!(delivered, LogOffset(10));
+        progress.save(&offsets).expect("saved");
+        let text = fs::read_to_string(bench.offsets_file()).expect("read");
+        assert_eq!(text, "{\n\t\"offsetTable\":{2:3,18:7\n\t}\n}");
+    }
+
+    #[test]
+    fn a_broken_file_ends_the_start_and_its_bak_takes_its_place() {
+        let bench = Bench::new("1s");
+        let store = bench.open();
+        (0..3).for_each(|_| _ = send(&store, 1, "x"));
+        write(&bench, "{\"offsetTable\":{1:");
+        assert!(Progress::open(bench.offsets_file(), &store).is_err());
+        fs::write(
+            bench.folder.path().join("delayOffset.json.bak"),
+            "{\"offsetTable\":{\"1\":2}}",
+        )
+        .expect("written");
+        assert_eq!(bench.progress(&store).place(0).next, QueueOffset(2));
+    }
+
+    #[test]
+    fn a_place_that_says_nothing_about_the_log_keeps_what_was_said_before() {
+        let bench = Bench::new("1s");
+        let progress = bench.progress(&bench.open());
+        progress.advance(0, QueueOffset(1), Some(LogOffset(10)));
+        progress.advance(0, QueueOffset(2), None);
+        let place = Place {
+            next: QueueOffset(2),
+            delivered: LogOffset(10),
+        };
+        assert_eq!(progress.place(0), place);
+        assert_eq!(progress.place(7), Place::default());
+    }
+}
