@@ -7,6 +7,7 @@
 //! Nothing can be configured here: `mqnamesrv` and `mqbroker` are the servers, this shows that they work. Log files are
 //! smaller than Java's, so that a look costs no gigabytes; a broker on the same folder would have to be told so.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +16,6 @@ use broker::BrokerConfig;
 use broker::config::Environment;
 use namesrv::NamesrvConfig;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOG_FILE_BYTES: u32 = 64 << 20;
@@ -26,23 +26,18 @@ fn main() -> ExitCode {
         .next()
         .map_or_else(|| PathBuf::from("first-try"), PathBuf::from);
     if folder.as_os_str().to_string_lossy().starts_with('-') || words.next().is_some() {
-        eprintln!(
+        let _ = writeln!(
+            std::io::stderr(),
             "usage: rocketmq [FOLDER]\nName server and broker in one process, for a first try, stored below FOLDER."
         );
         return ExitCode::FAILURE;
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .compact()
-        .init();
+    let _log = logging::to_stderr("warn");
     let served = tokio::runtime::Runtime::new().map_err(|error| error.to_string());
     match served.and_then(|runtime| runtime.block_on(serve(&folder))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("rocketmq: {reason}");
+            let _ = writeln!(std::io::stderr(), "rocketmq: {reason}");
             ExitCode::FAILURE
         }
     }
@@ -65,7 +60,8 @@ async fn serve(folder: &Path) -> Result<(), String> {
             return Err(error.to_string());
         }
     };
-    println!(
+    let _ = writeln!(
+        std::io::stdout(),
         "{}",
         greeting(&folder, &name_server.addr().to_string(), broker.address())
     );

@@ -12,7 +12,7 @@
 //!
 //! Java 4.7.0 `broker/BrokerStartup.java`, `srvutil/ServerUtil.java`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use broker::cli::{self, CliError, Command};
@@ -20,7 +20,6 @@ use broker::config::{BrokerConfig, Environment, Notice};
 use broker::{Running, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{Level, error, info, warn};
-use tracing_subscriber::EnvFilter;
 
 /// Java's −1.
 const FAILED: u8 = 255;
@@ -30,7 +29,7 @@ const REFUSED: u8 = 253;
 fn main() -> ExitCode {
     match cli::read(std::env::args_os(), &Environment::of_this_process()) {
         Ok(Command::Start(config, notices)) => {
-            log_to_stderr();
+            let _log = logging::to_stderr("info");
             tell(&notices);
             serve(*config)
         }
@@ -41,15 +40,20 @@ fn main() -> ExitCode {
         Err(error) => {
             match &error {
                 CliError::Usage { sentence, usage } => {
-                    eprintln!("mqbroker: {sentence}");
+                    complain(sentence);
                     say(usage);
                 }
-                CliError::Load(error) => eprintln!("mqbroker: {error}"),
+                CliError::Load(error) => complain(&error),
                 CliError::Refused(refused) => say(&format!("{refused}\n")),
             }
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Tells on stderr why the start ends, and ends it in order even if nobody reads.
+fn complain(reason: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "mqbroker: {reason}");
 }
 
 /// Prints, and lives on if nobody reads.
@@ -58,17 +62,6 @@ fn say(text: &str) {
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-}
-
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .compact()
-        .init();
 }
 
 fn tell(notices: &[Notice]) {
@@ -89,7 +82,7 @@ fn serve(config: BrokerConfig) -> ExitCode {
     match runtime {
         Ok(runtime) => runtime.block_on(serve_until_told(config)),
         Err(error) => {
-            eprintln!("mqbroker: cannot start threads: {error}");
+            complain(&format!("cannot start threads: {error}"));
             ExitCode::from(FAILED)
         }
     }
@@ -102,14 +95,14 @@ async fn serve_until_told(config: BrokerConfig) -> ExitCode {
         signal(SignalKind::interrupt()),
     );
     let (Ok(terminate), Ok(interrupt)) = signals else {
-        eprintln!("mqbroker: cannot wait for signals");
+        complain(&"cannot wait for signals");
         return ExitCode::from(FAILED);
     };
     let name_servers = config.namesrv_addr.clone();
     let running = match broker::run(config).await {
         Ok(running) => running,
         Err(error) => {
-            eprintln!("mqbroker: {error}");
+            complain(&error);
             return ExitCode::from(exit_code(&error));
         }
     };

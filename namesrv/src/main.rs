@@ -12,7 +12,7 @@
 //! Java 4.7.0 `namesrv/NamesrvStartup.java`, `srvutil/ServerUtil.java`.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,7 +20,6 @@ use clap::{ArgAction, Parser};
 use namesrv::NamesrvConfig;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
-use tracing_subscriber::EnvFilter;
 
 /// Java's −1.
 const FAILED: u8 = 255;
@@ -71,7 +70,7 @@ fn main() -> ExitCode {
                 loaded
             }
             Err(error) => {
-                eprintln!("mqnamesrv: {error}");
+                complain(&error);
                 return ExitCode::from(FAILED);
             }
         },
@@ -80,11 +79,16 @@ fn main() -> ExitCode {
         say(&config.printed());
         return ExitCode::SUCCESS;
     }
-    log_to_stderr();
+    let _log = logging::to_stderr("info");
     for notice in notices {
         warn!(%notice, "configuration");
     }
     serve(config)
+}
+
+/// Tells on stderr why the start ends, and ends it in order even if nobody reads.
+fn complain(reason: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "mqnamesrv: {reason}");
 }
 
 /// Prints, and lives on if nobody reads.
@@ -107,17 +111,6 @@ fn two_dashes(word: OsString) -> OsString {
     }
 }
 
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .compact()
-        .init();
-}
-
 fn serve(config: NamesrvConfig) -> ExitCode {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -129,7 +122,7 @@ fn serve(config: NamesrvConfig) -> ExitCode {
     match runtime {
         Ok(runtime) => runtime.block_on(serve_until_told(config)),
         Err(error) => {
-            eprintln!("mqnamesrv: cannot start threads: {error}");
+            complain(&format!("cannot start threads: {error}"));
             ExitCode::from(FAILED)
         }
     }
@@ -141,13 +134,13 @@ async fn serve_until_told(config: NamesrvConfig) -> ExitCode {
         signal(SignalKind::interrupt()),
     );
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        eprintln!("mqnamesrv: cannot wait for signals");
+        complain(&"cannot wait for signals");
         return ExitCode::from(FAILED);
     };
     let mut running = match namesrv::run(config).await {
         Ok(running) => running,
         Err(error) => {
-            eprintln!("mqnamesrv: {error}");
+            complain(&error);
             return ExitCode::from(FAILED);
         }
     };
