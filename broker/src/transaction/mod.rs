@@ -22,6 +22,8 @@ pub(crate) mod half;
 mod ledger;
 mod op;
 mod pass;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
