@@ -58,6 +58,15 @@ final class Catalogue {
         ALL.put("broker_killed", Restarts::brokerKilled);
         ALL.put("one_of_two_namesrvs_down", Restarts::oneNamesrvDown);
         ALL.put("namesrv_restarted", Restarts::namesrv);
+
+        ALL.put("delayed_default_levels", Delayed::defaultLevels);
+        ALL.put("delayed_configured_levels", Delayed::configuredLevels);
+        ALL.put("delayed_above_the_last_level", Delayed::aboveTheLast);
+        ALL.put("delayed_properties", Delayed::properties);
+        ALL.put("delayed_tag_filter", Delayed::tagFilter);
+        ALL.put("delayed_refusals", Delayed::refusals);
+        ALL.put("delayed_broker_restarted", Delayed::restart);
+        ALL.put("delayed_broker_killed", Delayed::kill);
     }
 
     private Catalogue() {

@@ -35,6 +35,6 @@ final class Text {
         return text
             .replaceAll("cost \\[\\d+\\]ms", "cost [N]ms")
             .replace("\n", "\\n")
-            .replaceAll("(, )?(org\\.apache|java|sun|com|io)\\.[\\w.$]+\\([\\w]+\\.java(:\\d+)?\\)", "");
+            .replaceAll("(, )?(java\\.base/)?(org\\.apache|java|sun|com|io)\\.[\\w.$]+\\([\\w]+\\.java(:\\d+)?\\)", "");
     }
 }
