@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Command;
-use crate::connection::{self, CallError, Limits, Peer};
+use crate::connection::{self, Budget, CallError, Limits, Peer};
 use crate::frame::FRAME_LIMIT_BYTES;
 use crate::router::{Answer, Refusal, Service};
 
@@ -131,6 +131,7 @@ impl Client {
             outbound_bytes: self.config.outbound_limit_bytes,
             waiting_requests: 1,
             idle: self.config.idle,
+            unfinished: Arc::new(Budget::new(FRAME_LIMIT_BYTES as usize + 1)),
         };
         let peer = Arc::new(Peer::new(
             stream.peer_addr()?,

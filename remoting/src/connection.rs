@@ -17,6 +17,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -55,8 +56,32 @@ pub(crate) struct Limits {
     pub(crate) outbound_bytes: usize,
     /// With so many requests waiting for their answers nothing more is read.
     pub(crate) waiting_requests: usize,
-    /// Without a byte in either direction for so long it is closed.
+    /// Without a byte in either direction for so long it is closed; 0 for never.
     pub(crate) idle: Duration,
+    /// What frames that have not arrived whole may take, over all connections of a server.
+    pub(crate) unfinished: Arc<Budget>,
+}
+
+/// Bytes that may be held at once, by whoever asks first.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    left: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Budget {
+        Budget {
+            left: AtomicUsize::new(bytes),
+        }
+    }
+
+    /// Makes `held` bytes taken into `wanted`. False, and nothing is changed, if there is no room.
+    fn change(&self, held: usize, wanted: usize) -> bool {
+        let change = |left: usize| (left + held).checked_sub(wanted);
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change)
+            .is_ok()
+    }
 }
 
 /// Why a connection ended.
@@ -66,6 +91,8 @@ pub(crate) enum End {
     Stopped,
     Idle,
     Malformed(DecodeError),
+    /// Its unfinished frame does not fit beside those of other connections.
+    NoRoom,
     Io(io::Error),
 }
 
@@ -77,17 +104,16 @@ pub(crate) async fn serve<S: Service>(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let mut tick = tokio::time::interval(limits.idle / IDLE_TICKS);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut connection = Connection {
         stream,
         peer: Arc::clone(&peer),
         service: Arc::clone(&service),
-        limits,
         input: BytesMut::with_capacity(READ_BYTES),
+        unfinished_bytes: 0,
         waiting: FuturesUnordered::new(),
         out: Outbound::default(),
-        tick,
+        tick: idle_tick(limits.idle),
+        limits,
         quiet_ticks: 0,
         paused: false,
         stopping: false,
@@ -104,6 +130,9 @@ pub(crate) async fn serve<S: Service>(
         End::Malformed(error) => {
             warn!(remote = %peer.remote(), %error, "close connection: its bytes are not a command")
         }
+        End::NoRoom => {
+            warn!(remote = %peer.remote(), "close connection: frames that are not whole take too much memory")
+        }
         End::Io(error) => debug!(remote = %peer.remote(), %error, "connection broke"),
         end => debug!(remote = %peer.remote(), ?end, "connection ended"),
     }
@@ -112,15 +141,27 @@ pub(crate) async fn serve<S: Service>(
     service.closed(&peer);
 }
 
+/// Ticks `IDLE_TICKS` times in `idle`; `None` if a connection may be silent for ever.
+fn idle_tick(idle: Duration) -> Option<Interval> {
+    let period = idle / IDLE_TICKS;
+    (!period.is_zero()).then(|| {
+        let mut tick = tokio::time::interval(period);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick
+    })
+}
+
 struct Connection<T, S> {
     stream: T,
     peer: Arc<Peer>,
     service: Arc<S>,
     limits: Limits,
     input: BytesMut,
+    /// What `limits.unfinished` has lent for `input`.
+    unfinished_bytes: usize,
     waiting: FuturesUnordered<Waiting>,
     out: Outbound,
-    tick: Interval,
+    tick: Option<Interval>,
     quiet_ticks: u32,
     /// Nothing is read until what waits for the peer has shrunk.
     paused: bool,
@@ -172,6 +213,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
             if let Err(error) = self.serve_frames() {
                 return Poll::Ready(End::Malformed(error));
             }
+            if !self.account_unfinished() {
+                return Poll::Ready(End::NoRoom);
+            }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -192,6 +236,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what has arrived of the next frame may be held. A short one is not counted.
+    fn account_unfinished(&mut self) -> bool {
+        let wanted = if self.input.len() < READ_BYTES {
+            0
+        } else {
+            self.input.len()
+        };
+        let granted = wanted == self.unfinished_bytes
+            || self.limits.unfinished.change(self.unfinished_bytes, wanted);
+        if granted {
+            self.unfinished_bytes = wanted;
+        }
+        granted
     }
 
     fn serve_request(&mut self, request: Command) {
@@ -236,13 +295,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let Some(tick) = &mut self.tick else {
+            return Poll::Pending;
+        };
         loop {
-            ready!(self.tick.poll_tick(cx));
+            ready!(tick.poll_tick(cx));
             self.quiet_ticks += 1;
             if self.quiet_ticks > IDLE_TICKS {
                 return Poll::Ready(End::Idle);
             }
         }
+    }
+}
+
+impl<T, S> Drop for Connection<T, S> {
+    fn drop(&mut self) {
+        self.limits.unfinished.change(self.unfinished_bytes, 0);
     }
 }
 

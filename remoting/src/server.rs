@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::connection::{self, Limits, Peer};
+use crate::connection::{self, Budget, Limits, Peer};
 use crate::frame::FRAME_LIMIT_BYTES;
 use crate::router::Service;
 
@@ -29,7 +29,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 pub struct ServerConfig {
     /// One more is closed at once. Java has no limit but the system's.
     pub max_connections: usize,
-    /// `serverChannelMaxIdleTimeSeconds`: without a byte in either direction for so long a connection is closed.
+    /// `serverChannelMaxIdleTimeSeconds`: without a byte in either direction for so long a connection is closed;
+    /// 0 for never.
     pub idle: Duration,
     /// A peer for which so many bytes wait is not read from until it reads. Java has no limit.
     pub outbound_limit_bytes: usize,
@@ -37,6 +38,9 @@ pub struct ServerConfig {
     pub waiting_limit: usize,
     /// The longest frame, its prefix counted.
     pub frame_limit_bytes: u64,
+    /// What frames that have not arrived whole may take over all connections; one too many is closed. Java has
+    /// `MaxDirectMemorySize`.
+    pub unfinished_limit_bytes: usize,
     /// `serverSocketSndBufSize`; 0 leaves it to the system.
     pub send_buffer_bytes: usize,
     /// `serverSocketRcvBufSize`; 0 leaves it to the system.
@@ -53,6 +57,7 @@ impl Default for ServerConfig {
             outbound_limit_bytes: 4 << 20,
             waiting_limit: 16_384,
             frame_limit_bytes: FRAME_LIMIT_BYTES,
+            unfinished_limit_bytes: 256 << 20,
             send_buffer_bytes: 0,
             receive_buffer_bytes: 0,
             backlog: 1024,
@@ -180,6 +185,7 @@ async fn accept_all<S: Service>(
         outbound_bytes: config.outbound_limit_bytes,
         waiting_requests: config.waiting_limit,
         idle: config.idle,
+        unfinished: Arc::new(Budget::new(config.unfinished_limit_bytes)),
     };
     loop {
         let (stream, remote) = match listener.accept().await {

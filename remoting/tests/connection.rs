@@ -89,12 +89,13 @@ fn frame_of(command: Command) -> Bytes {
     out.copy_to_bytes(out.remaining())
 }
 
+/// `None` when the connection has ended.
 async fn read_command(stream: &mut TcpStream, input: &mut BytesMut) -> Option<Command> {
     loop {
         if let Some(frame) = take_frame(input, FRAME_LIMIT_BYTES).expect("a frame") {
             return Some(decode(frame).expect("a command"));
         }
-        if stream.read_buf(input).await.expect("read") == 0 {
+        if stream.read_buf(input).await.unwrap_or(0) == 0 {
             return None;
         }
     }
@@ -353,4 +354,63 @@ async fn a_stop_answers_what_is_being_served_and_a_client_reconnects_to_the_next
         .call(&addr, Command::request(ECHO), LIMIT)
         .await
         .expect("answered by the next server");
+}
+
+#[tokio::test]
+async fn frames_that_never_end_cannot_take_all_memory_and_give_it_back() {
+    let config = ServerConfig {
+        unfinished_limit_bytes: 3 << 20,
+        ..ServerConfig::default()
+    };
+    let (probe, _server, addr) = serve(config).await;
+    let begun = |_| async {
+        let mut stream = TcpStream::connect(&addr).await.expect("connect");
+        let mut frame = frame_of(Command::request(ECHO).with_body(vec![0; 2 << 20])).to_vec();
+        let last = frame.pop().expect("a byte");
+        let _ = stream.write_all(&frame).await; // an error: it was closed meanwhile
+        (stream, last)
+    };
+    let (mut first, last) = begun(1).await;
+    let (second, _) = begun(2).await;
+    probe.closed.acquire().await.expect("told").forget();
+    // One of the two was closed, and the other is served once its frame is whole.
+    let mut rest = second;
+    let survivor = match first.write_all(&[last]).await {
+        Ok(()) => read_command(&mut first, &mut BytesMut::new())
+            .await
+            .is_some(),
+        Err(_) => false,
+    };
+    if !survivor {
+        rest.write_all(&[last])
+            .await
+            .expect("the other one is open");
+        assert!(
+            read_command(&mut rest, &mut BytesMut::new())
+                .await
+                .is_some()
+        );
+    }
+    let (mut third, last) = begun(3).await;
+    third.write_all(&[last]).await.expect("write");
+    assert!(
+        read_command(&mut third, &mut BytesMut::new())
+            .await
+            .is_some(),
+        "the room was not given back"
+    );
+}
+
+#[tokio::test]
+async fn an_idle_limit_of_zero_closes_nothing() {
+    let config = ServerConfig {
+        idle: Duration::ZERO,
+        ..ServerConfig::default()
+    };
+    let (_probe, _server, addr) = serve(config).await;
+    let client = Client::new(ClientConfig::default());
+    client
+        .call(&addr, Command::request(ECHO), LIMIT)
+        .await
+        .expect("answered");
 }
