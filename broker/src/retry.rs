@@ -115,8 +115,8 @@ pub(crate) fn level(wanted: i32, times: i32) -> i32 {
 
 /// The properties of a message given back, when it comes again at `level`, or at once as a dead letter.
 ///
-/// `topic` and `id` are those it has now. Java leaves `ORIGIN_MESSAGE_ID` out of what becomes a dead letter the first
-/// time it is given back.
+/// `topic` and `id` are those it has now. Java 4.7.0 keeps the `DELAY` of the last time on a dead letter, so that it
+/// waits once more, and leaves `ORIGIN_MESSAGE_ID` out of one that is given back for the first time; 4.9.4 does neither.
 pub(crate) fn properties(now: &str, topic: &str, id: &str, level: Option<i32>) -> String {
     let mut again = String::with_capacity(now.len() + topic.len() + id.len() + 64);
     let (mut has_topic, mut has_id) = (false, false);

@@ -98,7 +98,11 @@ async fn a_message_sent_to_its_retry_topic_too_often_goes_to_the_dead_letters() 
     client.send(send(&retried(1, Some(2)), b"again")).await;
     client.send(send(&retried(2, Some(2)), b"dead")).await;
     client.send(send(&retried(15, None), b"again")).await;
-    client.send(send(&retried(16, None), b"dead")).await;
+    let waits = SendRequest {
+        properties: "DELAY\u{1}18\u{2}".into(),
+        ..retried(16, None)
+    };
+    client.send(send(&waits, b"dead")).await;
     let broker = fixture.running.broker();
     let settled = async {
         while (

@@ -77,6 +77,8 @@ fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, R
     let appended = if wishes.prepared && !comes_back {
         target::may_be_half(broker)?;
         half::append(&broker.store, &message)
+    } else if target.dead {
+        broker.store.append(&message)
     } else {
         delay::append_at(&broker.store, level, &message)
     };

@@ -10,7 +10,8 @@
 //!
 //! Java 4.7.0 `broker/processor/AbstractSendMessageProcessor.java` (`msgCheck`), `SendMessageProcessor.java`
 //! (`handleRetryAndDLQ`). Different: a send to a retry topic without `maxReconsumeTimes` takes the group's limit, Java
-//! ends in a NullPointerException (its issue 1843).
+//! ends in a NullPointerException (its issue 1843); what becomes a dead letter does so at once, Java lets it wait as its
+//! `DELAY` says.
 
 use std::borrow::Cow;
 
@@ -33,6 +34,8 @@ pub(super) struct Target<'a> {
     pub(super) topic: Cow<'a, str>,
     pub(super) queue_id: u32,
     pub(super) sys_flag: i32,
+    /// It came once too often: nobody waits for it any more, whatever its `DELAY` says.
+    pub(super) dead: bool,
 }
 
 /// Where this send goes. Makes its topic if that is allowed, and blocks on the disk when it does.
@@ -79,12 +82,14 @@ pub(super) fn of<'a>(
                     .into(),
                 queue_id: 0,
                 sys_flag,
+                dead: true,
             })
         }
         _ => Ok(Target {
             topic: Cow::Borrowed(&header.topic),
             queue_id,
             sys_flag,
+            dead: false,
         }),
     }
 }
