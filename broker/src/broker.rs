@@ -31,6 +31,7 @@ use crate::client::producers::Producers;
 use crate::client::{self, notify};
 use crate::config::BrokerConfig;
 use crate::delay::timer::{Bells, Delay};
+use crate::filter::data::{self, Filters};
 use crate::group::GroupTable;
 use crate::message_id::MessageIds;
 use crate::offset::OffsetTable;
@@ -59,6 +60,7 @@ pub struct Broker {
     pub(crate) topics: TopicTable,
     pub(crate) groups: GroupTable,
     pub(crate) offsets: OffsetTable,
+    pub(crate) filters: Arc<Filters>,
     pub(crate) consumers: Consumers,
     pub(crate) producers: Producers,
     pub(crate) locks: Locks,
@@ -182,6 +184,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
         let topics = TopicTable::load(&config)?;
         let groups = GroupTable::load(&config)?;
         let offsets = OffsetTable::load(config.table_file("consumerOffset.json"))?;
+        let filters = Arc::new(Filters::load(&config)?);
         let bells = Arc::new(Bells::default());
         let listeners = Listeners {
             holds: Arc::clone(&holds),
@@ -193,7 +196,8 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             ha_address: format!("{}:{ha_port}", addresses.ha.ip),
             message_ids: MessageIds::of(store_host),
             registration: Registration::new(&config),
-            consumers: Consumers::default(),
+            consumers: Consumers::with_filters(Arc::clone(&filters)),
+            filters,
             producers: Producers::default(),
             locks: Locks::default(),
             transactions: Transactions::default(),
@@ -298,6 +302,7 @@ impl Running {
         let closing = tokio::task::spawn_blocking(move || {
             broker.transactions.stop(&broker);
             save_offsets(&broker);
+            data::save(&broker.filters);
             broker.store.close();
             info!(
                 broker = broker.config.broker_name,
@@ -343,7 +348,7 @@ impl Running {
                 broker.holds.check(end);
             },
         );
-        self.tasks = vec![save, expire, check];
+        self.tasks = vec![save, expire, check, data::start(broker)];
         if broker.config.store.broker_role != BrokerRole::Slave {
             self.tasks.push(transaction::check::start(broker));
         }

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use super::Client;
 use super::roster::Roster;
+use crate::filter::data::Filters;
 use crate::filter::tag::TagFilter;
 
 /// A group's subscription to one topic.
@@ -56,6 +57,8 @@ pub struct Consumers {
 #[derive(Debug, Default)]
 struct Table {
     roster: Roster,
+    /// Told what groups subscribe to, and that they are gone.
+    filters: Arc<Filters>,
     /// What the groups on the roster consume.
     groups: HashMap<String, Group>,
 }
@@ -67,9 +70,23 @@ struct Group {
 }
 
 impl Consumers {
+    /// No groups yet; what they filter by goes to `filters`.
+    #[must_use]
+    pub fn with_filters(filters: Arc<Filters>) -> Consumers {
+        let table = Table {
+            filters,
+            ..Table::default()
+        };
+        Consumers {
+            table: RwLock::new(table),
+        }
+    }
+
     /// Takes in one group of a heartbeat. `Some` when members or topics of the group have changed; a newer version of
     /// an expression for a topic it already had is no change.
     pub fn register(&self, client: &Client, data: ConsumerData) -> Option<Change> {
+        let filters = Arc::clone(&self.table.read().filters);
+        filters.register(&data.group_name, &data.subscription_data_set);
         let mut table = self.table.write();
         let joined = table.roster.seen(&data.group_name, client);
         let group = table.groups.entry(data.group_name.clone()).or_default();
@@ -156,6 +173,7 @@ impl Table {
             return Some(self.change(group));
         }
         self.groups.remove(&group);
+        self.filters.unregister(&group);
         None
     }
 

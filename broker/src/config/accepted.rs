@@ -25,7 +25,7 @@ pub(crate) const SEMAPHORE: &str =
 pub(crate) const NO_QUEUE: &str =
     "such requests are answered as they come, so none grows old in a queue";
 /// The same for features that are still to be built.
-pub(crate) const SQL: &str = "SQL92 subscriptions are not built yet";
+pub(crate) const SQL: &str = "there is no queue extension yet: SQL92 filters look at every record";
 /// The same for request-reply.
 pub(crate) const REPLIES: &str = "request-reply is not built yet";
 /// The same for expiry of files.

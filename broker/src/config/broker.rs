@@ -83,6 +83,16 @@ pub struct BrokerConfig {
     pub sync_flush_timeout: Duration,
     /// `defaultQueryMaxNum`: most hits of a query by unique key. Default 32.
     pub query_unique_max_hits: u32,
+    /// `enablePropertyFilter`: allow SQL92 subscriptions. Default false.
+    pub enable_property_filter: bool,
+    /// `filterSupportRetry`: hold messages that come back against the group's filter again. Default false.
+    pub filter_support_retry: bool,
+    /// `expectConsumerNumUseFilter`: groups the bloom filter is made for. Default 32.
+    pub expect_consumers_with_filter: i32,
+    /// `maxErrorRateOfBloomFilter`: percent of groups it may mistake. Default 20.
+    pub max_error_rate_of_bloom_filter: i32,
+    /// `filterDataCleanTimeSpan`: how long the filter of a group that is gone is kept. Milliseconds; default 86400000.
+    pub filter_data_clean_time_span: Duration,
     /// `transactionTimeOut`: age at which a half message is first asked about. Milliseconds; default 6000.
     pub transaction_timeout: Duration,
     /// `transactionCheckMax`: a half message that was asked about so often is given up. Default 15.
@@ -155,6 +165,11 @@ impl BrokerConfig {
             register_period_wanted: ms(30_000),
             sync_flush_timeout: ms(5_000),
             query_unique_max_hits: 32,
+            enable_property_filter: false,
+            filter_support_retry: false,
+            expect_consumers_with_filter: 32,
+            max_error_rate_of_bloom_filter: 20,
+            filter_data_clean_time_span: ms(86_400_000),
             transaction_timeout: ms(6_000),
             transaction_check_max: 15,
             transaction_check_interval: ms(60_000),

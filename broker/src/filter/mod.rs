@@ -3,8 +3,11 @@
 //! ```text
 //! tag        by the hash in the queue entry
 //! sql_…      by the properties: lexer ▶ ahead, parser ▶ tree ▶ eval, over value and java_number
+//! data       the groups' SQL filters, kept over a restart, with their bits of a bloom filter
 //! ```
 
+pub mod bloom;
+pub mod data;
 mod java_number;
 mod sql_ahead;
 pub mod sql_eval;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use remoting::body::client::CheckClientBody;
 use remoting::body::groups::ConsumerListByGroup;
 use remoting::body::heartbeat::{ConsumerData, HeartbeatData};
+use remoting::code::response;
 use remoting::header::client::{GetConsumerListByGroupRequest, UnregisterClientRequest};
 use remoting::java::json;
 use remoting::{Command, Peer, Refusal};
@@ -77,8 +78,8 @@ pub(super) fn unregister(
     Ok(Command::success())
 }
 
-/// 46. Only tags are filtered by so far; Java says the same with `enablePropertyFilter=false`, its default.
-pub(super) fn check(request: Command) -> Result<Command, Refusal> {
+/// 46
+pub(super) fn check(broker: &Broker, request: Command) -> Result<Command, Refusal> {
     let CheckClientBody {
         client_id,
         group,
@@ -87,13 +88,26 @@ pub(super) fn check(request: Command) -> Result<Command, Refusal> {
     if is_tag_type(&subscription_data.expression_type) {
         return Ok(Command::success());
     }
+    let expression = subscription_data.sub_string;
+    let refusal = if broker.config.enable_property_filter {
+        let compiled = broker
+            .filters
+            .compile(&subscription_data.expression_type, &expression);
+        match compiled {
+            Ok(_) => return Ok(Command::success()),
+            Err(error) => Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, error.to_string()),
+        }
+    } else {
+        no_filter(&subscription_data.expression_type)
+    };
     debug!(
         client_id,
         group,
-        expression = subscription_data.sub_string,
+        expression,
+        reason = refusal.remark,
         "refuse a filter"
     );
-    Err(no_filter(&subscription_data.expression_type))
+    Err(refusal)
 }
 
 /// The refusal of an expression that is no tags.

@@ -54,7 +54,7 @@ impl Service for Broker {
             request::RESUME_CHECK_HALF_MESSAGE => end_transaction::resume_check(self, request),
             request::HEART_BEAT => client::heartbeat(self, peer, request).into(),
             request::UNREGISTER_CLIENT => client::unregister(self, peer, &request).into(),
-            request::CHECK_CLIENT_CONFIG => client::check(request).into(),
+            request::CHECK_CLIENT_CONFIG => client::check(self, request).into(),
             request::GET_CONSUMER_LIST_BY_GROUP => client::consumer_list(self, &request).into(),
             request::LOCK_BATCH_MQ => lock::lock(self, request).into(),
             request::UNLOCK_BATCH_MQ => lock::unlock(self, request).into(),

@@ -26,8 +26,9 @@ use tracing::debug;
 use super::FAQ;
 use super::client::no_filter;
 use crate::broker::Broker;
-use crate::client::consumers::Subscription;
+use crate::filter::data::Filters;
 use crate::filter::tag::{TagFilter, is_tag_type};
+use crate::pull::wanted::Wanted;
 use crate::pull::{cold, moved};
 use crate::topic::perm;
 
@@ -67,7 +68,7 @@ struct Waiting {
     queue_id: u32,
     /// Where the queue ended when it was looked into.
     max_offset: QueueOffset,
-    filter: TagFilter,
+    wanted: Wanted,
 }
 
 fn first_look(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command) -> Result<First, Refusal> {
@@ -97,7 +98,7 @@ fn first_look(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command) -> Resu
         request: request.into_owned(),
         queue_id,
         max_offset,
-        filter: wanted.into_tags(),
+        wanted,
     }))
 }
 
@@ -109,12 +110,12 @@ impl Waiting {
             request,
             queue_id,
             max_offset,
-            filter,
+            wanted,
         } = self;
         let config = &broker.config;
         let from = QueueOffset(request.queue_offset);
         if config.long_polling_enable {
-            let ticket = broker.holds.enter(&request.topic, queue_id, from, filter);
+            let ticket = broker.holds.enter(&request.topic, queue_id, from, wanted);
             if broker.store.max_offset(&request.topic, queue_id) <= max_offset {
                 let asked_ms = u64::try_from(request.suspend_timeout_millis).unwrap_or(0);
                 ticket.woken(Duration::from_millis(asked_ms)).await;
@@ -132,30 +133,6 @@ impl Waiting {
             return cold::read_first(found.reply).await;
         }
         Ok(found.reply)
-    }
-}
-
-/// The messages a pull wants.
-enum Wanted {
-    /// As the group has registered.
-    Registered(Arc<Subscription>),
-    /// As the pull says.
-    Inline(TagFilter),
-}
-
-impl Wanted {
-    fn tags(&self) -> &TagFilter {
-        match self {
-            Wanted::Registered(subscription) => &subscription.tags,
-            Wanted::Inline(tags) => tags,
-        }
-    }
-
-    fn into_tags(self) -> TagFilter {
-        match self {
-            Wanted::Registered(subscription) => subscription.tags.clone(),
-            Wanted::Inline(tags) => tags,
-        }
     }
 }
 
@@ -204,10 +181,17 @@ fn allowed(broker: &Broker, peer: &Peer, request: &PullRequest<'_>) -> Result<Al
             peer.remote()
         )));
     };
-    let wanted = match request.sys_flag & HAS_SUBSCRIPTION != 0 {
-        true => inline(request)?,
+    let mut wanted = match request.sys_flag & HAS_SUBSCRIPTION != 0 {
+        true => inline(
+            &broker.filters,
+            broker.config.enable_property_filter,
+            request,
+        )?,
         false => registered(broker, request, &group)?,
     };
+    if broker.config.filter_support_retry {
+        wanted = wanted.through_retry(topic_name, &broker.filters);
+    }
     Ok(Allowed {
         group,
         queue_id,
@@ -215,8 +199,9 @@ fn allowed(broker: &Broker, peer: &Peer, request: &PullRequest<'_>) -> Result<Al
     })
 }
 
-/// The subscription that came with the pull.
-fn inline(request: &PullRequest<'_>) -> Result<Wanted, Refusal> {
+/// The subscription that came with the pull. Java 4.7.0 delivers everything for an expression that is none: its `assert`
+/// does nothing in service.
+fn inline(filters: &Filters, sql: bool, request: &PullRequest<'_>) -> Result<Wanted, Refusal> {
     let expression_type = request.expression_type.as_deref().unwrap_or_default();
     let expression = request.subscription.as_deref();
     let unreadable = || {
@@ -227,13 +212,20 @@ fn inline(request: &PullRequest<'_>) -> Result<Wanted, Refusal> {
     };
     if is_tag_type(expression_type) {
         return TagFilter::parse(expression)
-            .map(Wanted::Inline)
+            .map(Wanted::from)
             .map_err(|_| unreadable());
     }
-    match expression {
-        None | Some("") => Err(unreadable()),
-        Some(_) => Err(no_filter(expression_type)),
+    let expression = expression
+        .filter(|text| !text.is_empty())
+        .ok_or_else(unreadable)?;
+    if !sql {
+        return Err(no_filter(expression_type));
     }
+    let compiled = filters.compile(expression_type, expression);
+    compiled.map(Wanted::from).map_err(|error| {
+        debug!(group = &*request.consumer_group, %error, "refuse a pull");
+        unreadable()
+    })
 }
 
 /// The subscription that a heartbeat of the group has brought.
@@ -260,10 +252,21 @@ fn registered(
         let remark = "the consumer's subscription not latest";
         return Err(Refusal::new(response::SUBSCRIPTION_NOT_LATEST, remark));
     }
-    if !is_tag_type(&subscription.data.expression_type) {
+    if is_tag_type(&subscription.data.expression_type) {
+        return Ok(subscription.into());
+    }
+    let filter = broker.filters.get(group_name, topic).ok_or_else(|| {
+        let remark = "The broker's consumer filter data is not exist!Your expression may be wrong!";
+        Refusal::new(response::FILTER_DATA_NOT_EXIST, remark)
+    })?;
+    if filter.version < request.sub_version {
+        let remark = "the consumer's consumer filter data not latest";
+        return Err(Refusal::new(response::FILTER_DATA_NOT_LATEST, remark));
+    }
+    if !broker.config.enable_property_filter {
         return Err(no_filter(&subscription.data.expression_type));
     }
-    Ok(Wanted::Registered(subscription))
+    Ok(Arc::clone(&filter.expression).into())
 }
 
 /// Reads the queue and makes the answer.
@@ -277,7 +280,7 @@ fn look(broker: &Broker, request: &PullRequest<'_>, allowed: Allowed) -> Found {
     let most = u32::try_from(request.max_msg_nums).unwrap_or(0);
     let read = broker
         .store
-        .read_queue(&request.topic, queue_id, from, most, &mut wanted.tags());
+        .read_queue(&request.topic, queue_id, from, most, &mut &wanted);
     let (mut code, status) = outcome(read.status, from);
     let mut next = PullReply {
         suggest_which_broker_id: suggested_broker(broker, &group, &read),
@@ -357,21 +360,26 @@ mod tests {
 
     #[test]
     fn an_inline_subscription_that_cannot_be_read_is_refused_with_23() {
-        let pull = |kind: Option<&'static str>, expression: &'static str| {
+        let filters = Filters::default();
+        let pull = |kind: Option<&'static str>, expression: &'static str, sql| {
             let request = PullRequest {
                 expression_type: kind.map(Into::into),
                 subscription: Some(expression.into()),
                 ..PullRequest::default()
             };
-            inline(&request)
+            inline(&filters, sql, &request)
                 .err()
                 .map(|refusal| (refusal.code, refusal.remark))
         };
-        assert_eq!(pull(None, "TagA || TagB"), None);
-        assert_eq!(pull(Some("TAG"), "*"), None);
-        assert_eq!(pull(None, "||").map(|refusal| refusal.0), Some(23));
-        assert_eq!(pull(Some("SQL92"), "").map(|refusal| refusal.0), Some(23));
-        let refusal = pull(Some("SQL92"), "a > 1").expect("refused");
+        assert_eq!(pull(None, "TagA || TagB", false), None);
+        assert_eq!(pull(Some("TAG"), "*", false), None);
+        assert_eq!(pull(None, "||", false).map(|refusal| refusal.0), Some(23));
+        for (kind, expression) in [("SQL92", ""), ("SQL92", "a >"), ("SQL99", "a > 1")] {
+            let refusal = pull(Some(kind), expression, true);
+            assert_eq!(refusal.map(|refusal| refusal.0), Some(23), "{expression}");
+        }
+        assert_eq!(pull(Some("SQL92"), "a > 1", true), None);
+        let refusal = pull(Some("SQL92"), "a > 1", false).expect("refused");
         assert_eq!(refusal.0, 1);
         assert_eq!(
             refusal.1,

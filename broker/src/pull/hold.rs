@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use store::{Arrival, Arrivals, QueueOffset};
 use tokio::sync::oneshot;
 
-use crate::filter::tag::TagFilter;
+use super::wanted::Wanted;
 
 /// How often queues are looked at for messages nobody announced.
 pub const CHECK_PERIOD: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ struct Table {
 struct Waiter {
     id: u64,
     from: QueueOffset,
-    filter: TagFilter,
+    wanted: Wanted,
     /// Dropping it wakes as well.
     wake: oneshot::Sender<()>,
 }
@@ -71,7 +71,7 @@ impl Holds {
         topic: &str,
         queue_id: u32,
         from: QueueOffset,
-        filter: TagFilter,
+        wanted: impl Into<Wanted>,
     ) -> Ticket {
         let (wake, woken) = oneshot::channel();
         let mut table = self.table.lock();
@@ -81,7 +81,7 @@ impl Holds {
             let waiter = Waiter {
                 id,
                 from,
-                filter,
+                wanted: wanted.into(),
                 wake,
             };
             table.queue(topic, queue_id).push(waiter);
@@ -175,7 +175,9 @@ impl Arrivals for Holds {
             return;
         };
         self.wake_some(waiters, |waiter| {
-            arrival.queue_offset >= waiter.from && waiter.filter.matches(arrival.tags_code)
+            arrival.queue_offset >= waiter.from
+                && waiter.wanted.wants_entry(arrival.tags_code)
+                && waiter.wanted.wants_properties(arrival.properties)
         });
         if waiters.is_empty() {
             queues.remove(&arrival.queue_id);
@@ -213,6 +215,8 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::sql_eval::Expression;
+    use crate::filter::tag::TagFilter;
     use futures_util::FutureExt;
     use store::tags_code;
 
@@ -233,8 +237,8 @@ mod tests {
         }
     }
 
-    fn enter(holds: &Arc<Holds>, filter: TagFilter) -> Ticket {
-        holds.enter("T", 3, QueueOffset(5), filter)
+    fn enter(holds: &Arc<Holds>, wanted: impl Into<Wanted>) -> Ticket {
+        holds.enter("T", 3, QueueOffset(5), wanted)
     }
 
     #[tokio::test(start_paused = true)]
@@ -259,6 +263,25 @@ mod tests {
         holds.arrived(&arrival(3, 5, "TagB"));
         assert!(wait.as_mut().now_or_never().is_none());
         holds.arrived(&arrival(3, 6, "TagA"));
+        assert!(wait.now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_an_expression_does_not_want_does_not_wake() {
+        let holds = Arc::new(Holds::default());
+        let expression = Expression::compile("a > 1")
+            .map(Arc::new)
+            .expect("a filter");
+        let mut wait = Box::pin(enter(&holds, expression).woken(LONG));
+        assert!(wait.as_mut().now_or_never().is_none());
+        let with = |properties| Arrival {
+            properties,
+            ..arrival(3, 5, "")
+        };
+        holds.arrived(&with(b"a\x011\x02"));
+        holds.arrived(&with(b""));
+        assert!(wait.as_mut().now_or_never().is_none());
+        holds.arrived(&with(b"a\x012\x02"));
         assert!(wait.now_or_never().is_some());
     }
 

@@ -3,3 +3,4 @@
 pub(crate) mod cold;
 pub mod hold;
 pub(crate) mod moved;
+pub mod wanted;

@@ -241,26 +241,21 @@ pub(super) static KEYS: &[Key] = &[
     }),
     field("traceOn", |c| Slot::Bool(&mut c.trace_on)),
     accepted("enableCalcFilterBitMap", JavaType::Bool, no, SQL),
-    accepted(
-        "expectConsumerNumUseFilter",
-        JavaType::Int,
-        number::<32>,
-        SQL,
-    ),
-    accepted(
-        "maxErrorRateOfBloomFilter",
-        JavaType::Int,
-        number::<20>,
-        SQL,
-    ),
-    accepted(
-        "filterDataCleanTimeSpan",
-        JavaType::Long,
-        number::<86_400_000>,
-        SQL,
-    ),
-    accepted("filterSupportRetry", JavaType::Bool, no, SQL),
-    accepted("enablePropertyFilter", JavaType::Bool, no, SQL),
+    field("expectConsumerNumUseFilter", |c| {
+        Slot::Int(&mut c.expect_consumers_with_filter)
+    }),
+    field("maxErrorRateOfBloomFilter", |c| {
+        Slot::Int(&mut c.max_error_rate_of_bloom_filter)
+    }),
+    field("filterDataCleanTimeSpan", |c| {
+        long_millis(&mut c.filter_data_clean_time_span)
+    }),
+    field("filterSupportRetry", |c| {
+        Slot::Bool(&mut c.filter_support_retry)
+    }),
+    field("enablePropertyFilter", |c| {
+        Slot::Bool(&mut c.enable_property_filter)
+    }),
     field("compressedRegister", |c| {
         Slot::Bool(&mut c.compressed_register)
     }),
