@@ -61,12 +61,13 @@ impl Checkpoint {
     pub(crate) fn open(path: &Path) -> Result<Checkpoint, StoreError> {
         let as_java_makes_it = fs::metadata(path).is_ok_and(|meta| meta.len() == FILE_BYTES);
         let open = |path: PathBuf| {
-            if as_java_makes_it {
-                let words = Words::open(path)?;
-                return words.take_room().map(|()| words);
-            }
-            crate::mapped::disk::remove(&path)?;
-            Words::create(path, FILE_BYTES)
+            let words = if as_java_makes_it {
+                Words::open(path)?
+            } else {
+                crate::mapped::disk::remove(&path)?;
+                Words::create(path, FILE_BYTES)?
+            };
+            words.take_room(0, FILE_BYTES).map(|()| words)
         };
         open(path.to_owned())
             .map(|words| Checkpoint { words })

@@ -27,7 +27,7 @@ use crate::java_hash::tags_code;
 use crate::offset::QueueOffset;
 use crate::paths;
 use crate::record::Record;
-use crate::record::decode::{Frame, frame};
+use crate::record::decode::{Frame, Handles, frame};
 use crate::record::layout::has_queue_entry;
 use crate::service::Bell;
 
@@ -70,51 +70,58 @@ impl Progress {
     }
 }
 
-/// Writes the entries of one record; `Some` if it became readable by that. A record whose entries
-/// are there already changes nothing.
+/// Writes the entries of one record for recovery. A record whose entries are there already changes
+/// nothing.
 ///
 /// # Errors
-/// When a file cannot be made. The same record may be put again.
-pub(crate) fn put<'a>(
-    record: &Record<'a>,
+/// When there is no room for them. The same record may be put again.
+pub(crate) fn put(
+    record: &Record<'_>,
     queues: &QueueTable,
     index: Option<&IndexService>,
     levels: &DelayLevels,
-) -> Result<Option<(Cow<'a, str>, i64)>, StoreError> {
+) -> Result<(), StoreError> {
     let handles = record.handles();
+    put_queue_entry(record, &handles, queues, levels)?;
+    index.map_or(Ok(()), |index| index.put(record, &handles))
+}
+
+/// Writes the queue entry of one record, if it has one; `Some` if it became readable by that.
+fn put_queue_entry<'a>(
+    record: &Record<'a>,
+    handles: &Handles<'_>,
+    queues: &QueueTable,
+    levels: &DelayLevels,
+) -> Result<Option<(Cow<'a, str>, i64)>, StoreError> {
+    if !has_queue_entry(record.sys_flag) {
+        return Ok(None);
+    }
     let topic = String::from_utf8_lossy(record.topic);
     let due_ms = handles
         .delay
         .filter(|_| topic == SCHEDULE_TOPIC)
         .and_then(|delay| levels.due_ms(delay, record.store_timestamp_ms));
     let tags_code = due_ms.unwrap_or_else(|| handles.tags.map_or(0, tags_code));
-    let mut added = None;
-    if has_queue_entry(record.sys_flag) {
-        let (id, record_bytes) = (record.queue_id, record.record_bytes as i32);
-        let entry = Entry {
-            log_offset: record.log_offset,
-            record_bytes,
-            tags_code,
-        };
-        let put = |queue: &Arc<Queue>| queue.put(entry, record.queue_offset);
-        let known = queues.with(&topic, id, put);
-        let put = match known {
-            Some(put) => put?,
-            None if paths::is_topic(&topic) => put(&queues.get_or_make(&topic, id))?,
-            None => {
-                tracing::error!(
-                    log_offset = record.log_offset,
-                    "leave out a record whose topic cannot be a folder"
-                );
-                Put::AlreadyThere
-            }
-        };
-        added = (put == Put::Added).then_some((topic, tags_code));
-    }
-    if let Some(index) = index {
-        index.put(record, &handles)?;
-    }
-    Ok(added)
+    let (id, record_bytes) = (record.queue_id, record.record_bytes as i32);
+    let entry = Entry {
+        log_offset: record.log_offset,
+        record_bytes,
+        tags_code,
+    };
+    let put = |queue: &Arc<Queue>| queue.put(entry, record.queue_offset);
+    let known = queues.with(&topic, id, put);
+    let put = match known {
+        Some(put) => put?,
+        None if paths::is_topic(&topic) => put(&queues.get_or_make(&topic, id))?,
+        None => {
+            tracing::error!(
+                log_offset = record.log_offset,
+                "leave out a record whose topic cannot be a folder"
+            );
+            Put::AlreadyThere
+        }
+    };
+    Ok((put == Put::Added).then_some((topic, tags_code)))
 }
 
 /// The dispatcher's thread.
@@ -186,20 +193,18 @@ impl Dispatcher {
     }
 
     fn dispatch(&self, record: &Record<'_>) -> bool {
-        let added = loop {
-            match put(record, &self.queues, self.index.as_deref(), &self.levels) {
-                Ok(added) => break added,
-                Err(error) => {
-                    tracing::error!(%error, "write queue and index entries; no messages are taken until it works");
-                    self.log.refuse(Unavailable::QueuesStuck);
-                    self.progress.bell.wait(Some(RETRY), || false);
-                    if self.progress.bell.is_stopped() {
-                        return false;
-                    }
-                    self.log.resume();
-                }
-            }
+        let handles = record.handles();
+        let entry = || put_queue_entry(record, &handles, &self.queues, &self.levels);
+        let Some(added) = self.until_it_works(entry) else {
+            return false;
         };
+        if let Some(index) = &self.index
+            && self
+                .until_it_works(|| index.put(record, &handles))
+                .is_none()
+        {
+            return false;
+        }
         let end = record.log_offset.unsigned_abs() + u64::from(record.record_bytes);
         self.progress.advance(end, Some(record.store_timestamp_ms));
         if let Some((topic, tags_code)) = added {
@@ -213,5 +218,27 @@ impl Dispatcher {
             });
         }
         true
+    }
+
+    /// Does it, again and again while there is no room; `None` when told to stop before that. The log
+    /// takes no messages meanwhile, so that what waits for its entries does not grow.
+    fn until_it_works<T>(&self, mut work: impl FnMut() -> Result<T, StoreError>) -> Option<T> {
+        let error = match work() {
+            Ok(done) => return Some(done),
+            Err(error) => error,
+        };
+        tracing::error!(%error, "write queue and index entries; no messages are taken until it works, tried every second");
+        self.log.refuse(Unavailable::QueuesStuck);
+        loop {
+            self.progress.bell.wait(Some(RETRY), || false);
+            if self.progress.bell.is_stopped() {
+                return None;
+            }
+            if let Ok(done) = work() {
+                tracing::info!("queue and index entries can be written again");
+                self.log.resume();
+                return Some(done);
+            }
+        }
     }
 }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use crate::api::{QueueRead, ReadStatus, Select};
 use crate::commit_log::CommitLog;
 use crate::config::{BrokerRole, StoreConfig};
-use crate::consume_queue::queue::{Entries, Queue};
+use crate::consume_queue::entries::Entries;
+use crate::consume_queue::queue::Queue;
 use crate::consume_queue::unit::{ENTRY_BYTES, Entry};
 use crate::mapped::file::MappedFile;
 use crate::offset::QueueOffset;
@@ -103,7 +104,7 @@ impl Reader {
     fn collect(
         &self,
         log: &CommitLog,
-        entries: Entries,
+        entries: Entries<'_>,
         from: QueueOffset,
         max_messages: u32,
         select: &mut dyn Select,

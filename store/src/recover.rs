@@ -46,14 +46,14 @@ pub(crate) fn recover(
     }
     let from = start(config, clean, settled, &parts);
     if !clean {
-        parts.queues.for_each_mut(|queue| queue.cut(from, true))?;
+        parts.queues.for_each_mut(|queue| queue.cut(from))?;
         parts.cut_index(from)?;
     }
     let (queues, index) = (&*parts.queues, parts.index.as_deref());
-    let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index, levels).map(drop);
+    let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index, levels);
     let end = parts.log.scan(from, config.check_crc_on_recover, put)?;
     parts.log.cut(from, end, !clean)?;
-    parts.queues.for_each_mut(|queue| queue.cut(end, !clean))?;
+    parts.queues.for_each_mut(|queue| queue.cut(end))?;
     parts.cut_index(end)?;
     let min = parts.log.min_offset();
     parts

@@ -31,6 +31,7 @@ use crate::flush::timed::Pace;
 use crate::flush::{Durable, LogFlush};
 use crate::index::IndexService;
 use crate::lock::{StoreLock, mark_closed, mark_open};
+use crate::mapped::disk;
 use crate::offset::{LogOffset, QueueOffset};
 use crate::paths;
 use crate::read::Reader;
@@ -88,10 +89,11 @@ impl Store {
             .then(|| IndexService::open(&config))
             .transpose()?;
         let queue_dir = paths::consume_queue_dir(&config.root_dir);
-        let mut queues = QueueTable::open(queue_dir, config.queue_file_bytes(), !clean)?;
+        let mut queues = QueueTable::open(queue_dir.clone(), config.queue_file_bytes(), !clean)?;
         let checkpoint = Checkpoint::open(&paths::checkpoint(&config.root_dir))?;
         let settled = checkpoint.read();
         mark_open(&config.root_dir)?;
+        let opened = disk::open_dir(&queue_dir).map_err(StoreError::io("open", queue_dir))?;
         let parts = Parts {
             log: &mut log,
             queues: &mut queues,
@@ -108,11 +110,13 @@ impl Store {
         let queue_flush = Arc::new(QueueFlush {
             log: Arc::clone(&flush),
             queues: Arc::clone(&queues),
+            queue_dir: opened,
             index: index.clone(),
             progress: Arc::clone(&progress),
             checkpoint,
             bell: service::Bell::default(),
             failed: AtomicBool::new(false),
+            no_room: AtomicBool::new(false),
         });
         if !clean {
             queue_flush.flush_all();

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::{AppendError, QueueOffset, Store, StoreConfig, StoreError};
 use support::{append_some, assert_holds, bodies, config, crash_copy, message, open, settle};
@@ -128,12 +129,25 @@ fn a_crash_between_the_flushes_of_log_and_queues_heals_in_either_order() {
         dir.path().join("early"),
         dir.path().join("late"),
     );
-    let (store, _) = open(config(&live));
+    let (store, _) = open(StoreConfig {
+        queue_flush_interval: Duration::from_millis(1),
+        queue_flush_thorough_interval: Duration::ZERO,
+        ..config(&live)
+    });
+    // The second file has the entries of messages 200 to 399, the fourth those of 600 to 799.
+    let written = |file: &str| {
+        let file = live.join("consumequeue/T/1").join(file);
+        while fs::read(&file).map_or(true, |bytes| bytes.ends_with(&[0; 20])) {
+            std::thread::yield_now();
+        }
+    };
     append_some(&store, 0, 400);
     settle(&store);
+    written("00000000000000002000");
     crash_copy(&live, &early);
     append_some(&store, 400, 400);
     settle(&store);
+    written("00000000000000006000");
     crash_copy(&live, &late);
     for (log, rest, name) in [
         (&late, &early, "queues behind"),

@@ -3,24 +3,16 @@
 //! Both searches halve, since a queue's entries are in log order. Java 4.7.0
 //! `store/ConsumeQueue.java`: `correctMinOffset`, `getOffsetInQueueByTime`.
 
-use std::sync::atomic::Ordering;
-
 use super::queue::Queue;
 use super::unit::{ENTRY_BYTES, Entry};
 use crate::offset::QueueOffset;
 
 impl Queue {
-    /// The entry at byte `at`, readable or not yet.
-    pub(super) fn entry_at(&self, at: u64) -> Option<Entry> {
-        let file = self.files.find(at)?;
-        file.get(at, ENTRY_BYTES)?.first_chunk().map(Entry::decode)
-    }
-
     /// Byte of the first entry whose record is at `log_offset` or later; the end if there is none.
     /// Blank entries count as before everything.
     pub(super) fn first_at_or_after(&self, log_offset: u64) -> u64 {
-        let first = self.files.first().map_or(0, |file| file.base());
-        let max = self.max.load(Ordering::Acquire).max(first);
+        let first = self.files.first();
+        let max = self.max_byte().max(first);
         let (mut low, mut high) = (first / ENTRY_BYTES, max / ENTRY_BYTES);
         while low < high {
             let mid = low + (high - low) / 2;
@@ -50,21 +42,19 @@ impl Queue {
         min_log_offset: u64,
         store_time: impl Fn(Entry) -> i64,
     ) -> QueueOffset {
-        let max = self.max.load(Ordering::Acquire);
-        let files = self.files.files();
-        let used = |base: u64| base < max;
-        let late_enough = |end: u64| {
-            let last = self.entry_at(end.min(max) - ENTRY_BYTES);
+        let (max, file_bytes) = (self.max_byte(), self.files.file_bytes());
+        let late_enough = |base: &u64| {
+            let last = self.entry_at((base + file_bytes).min(max) - ENTRY_BYTES);
             last.is_some_and(|last| store_time(last) >= timestamp_ms)
         };
-        let mut files = files.iter().filter(|file| used(file.base()));
-        let last = files.clone().next_back();
-        let Some(file) = files.find(|file| late_enough(file.end())).or(last) else {
+        let mut bases = (self.files.first()..max).step_by(file_bytes as usize);
+        let last = max.checked_sub(1).map(|last| self.files.base_of(last));
+        let Some(file) = bases.find(late_enough).or(last) else {
             return QueueOffset(0);
         };
-        let base = (file.base() / ENTRY_BYTES) as i64;
+        let base = (file / ENTRY_BYTES) as i64;
         let low = (self.min_offset().0 - base).max(0);
-        let high = ((file.end().min(max) - file.base()) / ENTRY_BYTES) as i64 - 1;
+        let high = (((file + file_bytes).min(max) - file) / ENTRY_BYTES) as i64 - 1;
         let time_of = |n: i64| {
             let entry = self.entry_at((base + n).unsigned_abs() * ENTRY_BYTES);
             match entry {

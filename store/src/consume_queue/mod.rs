@@ -1,13 +1,17 @@
 //! The queues of every topic: where each message lies in the log.
 //!
 //! ```text
-//!   QueueTable ─ topic ─ Queue ─ FileQueue of 20-byte entries
+//!   QueueTable ─ topic ─ Queue ─┬─ Tail: the newest 20-byte entries, in memory
+//!                               └─ QueueFiles: all others
 //! ```
 //!
 //! Only the dispatcher writes entries, in log order; anyone reads below a queue's end.
 
+pub(crate) mod entries;
+mod files;
 mod lookup;
 pub(crate) mod queue;
 mod recover;
 pub(crate) mod table;
+mod tail;
 pub(crate) mod unit;

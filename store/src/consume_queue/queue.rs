@@ -9,16 +9,17 @@
 //! log's lock, everything else to the dispatcher. Java 4.7.0 `store/ConsumeQueue.java`.
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
+use super::files::QueueFiles;
+use super::tail::Tail;
 use super::unit::{ENTRY_BYTES, Entry};
 use crate::api::QueueEntry;
 use crate::error::StoreError;
 use crate::mapped::disk::PAGE_BYTES;
-use crate::mapped::file::MappedFile;
-use crate::mapped::queue::FileQueue;
 use crate::offset::QueueOffset;
 
 /// A gap of up to so many files is filled with blank entries; no record that is whole leaves a longer one.
@@ -27,7 +28,8 @@ const GAP_FILES: u64 = 3;
 /// See the module.
 pub(crate) struct Queue {
     pub(super) id: u32,
-    pub(super) files: FileQueue,
+    pub(super) files: QueueFiles,
+    pub(super) tail: Mutex<Tail>,
     /// The entry the next append gets.
     next: AtomicI64,
     /// Bytes in front of the first readable entry.
@@ -37,9 +39,15 @@ pub(crate) struct Queue {
     /// Where the record of the last entry ends in the log.
     pub(super) log_end: AtomicU64,
     /// Bytes known to be on disk.
-    pub(super) flushed: AtomicU64,
-    /// A file was made whose name may not be on disk yet.
-    unnamed: AtomicBool,
+    pub(super) synced: AtomicU64,
+}
+
+/// Entries that are in the files but not known to be on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unsynced {
+    from: u64,
+    to: u64,
+    files_changed: bool,
 }
 
 /// What became of an entry.
@@ -52,22 +60,27 @@ pub(crate) enum Put {
 }
 
 impl Queue {
-    /// A queue without entries; its directory is made with the first one.
+    /// A queue without entries; its directory is made when some are written.
     pub(super) fn empty(dir: PathBuf, id: u32, file_bytes: u64) -> Queue {
-        Queue::over(id, FileQueue::empty(dir, file_bytes))
+        Queue::over(id, QueueFiles::none(dir, file_bytes))
     }
 
-    pub(super) fn over(id: u32, files: FileQueue) -> Queue {
+    pub(super) fn over(id: u32, files: QueueFiles) -> Queue {
         Queue {
             id,
             files,
+            tail: Mutex::default(),
             next: AtomicI64::new(0),
             min: AtomicU64::new(0),
             max: AtomicU64::new(0),
             log_end: AtomicU64::new(0),
-            flushed: AtomicU64::new(0),
-            unnamed: AtomicBool::new(false),
+            synced: AtomicU64::new(0),
         }
+    }
+
+    /// Its folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.files.dir()
     }
 
     /// The entry the next append gets. Only for the holder of the log's lock.
@@ -79,30 +92,27 @@ impl Queue {
         self.next.store(next, Ordering::Relaxed);
     }
 
+    pub(super) fn min_byte(&self) -> u64 {
+        self.min.load(Ordering::Acquire)
+    }
+
+    pub(super) fn max_byte(&self) -> u64 {
+        self.max.load(Ordering::Acquire)
+    }
+
     /// The first entry whose record is still in the log.
     pub(crate) fn min_offset(&self) -> QueueOffset {
-        QueueOffset((self.min.load(Ordering::Acquire) / ENTRY_BYTES) as i64)
+        QueueOffset((self.min_byte() / ENTRY_BYTES) as i64)
     }
 
     /// Behind the last entry.
     pub(crate) fn max_offset(&self) -> QueueOffset {
-        QueueOffset((self.max.load(Ordering::Acquire) / ENTRY_BYTES) as i64)
+        QueueOffset((self.max_byte() / ENTRY_BYTES) as i64)
     }
 
     /// Where the record of the last entry ends in the log; 0 without one.
     pub(crate) fn log_end(&self) -> u64 {
         self.log_end.load(Ordering::Relaxed)
-    }
-
-    /// The entries from `offset` to the end of their file; `None` below the first or past the last.
-    pub(crate) fn entries_from(&self, offset: QueueOffset) -> Option<Entries> {
-        let at = u64::try_from(offset.0).ok()?.checked_mul(ENTRY_BYTES)?;
-        if at < self.min.load(Ordering::Acquire) || at >= self.max.load(Ordering::Acquire) {
-            return None;
-        }
-        let file = self.files.find(at)?;
-        let end = file.published().min(self.max.load(Ordering::Acquire));
-        Some(Entries { file, at, end })
     }
 
     /// The first entry of the file behind the one with `offset`.
@@ -143,11 +153,12 @@ impl Queue {
         if entry.log_end() <= self.log_end() {
             return Ok(Put::AlreadyThere);
         }
-        match self.files.last() {
-            None => self.begin_at(expected)?,
-            Some(_) if expected < max => return Ok(Put::AlreadyThere),
-            Some(_) if expected > max => self.bridge(max, expected)?,
-            Some(_) => {}
+        if max == self.files.first() && self.files.is_empty() {
+            self.begin_at(expected)?;
+        } else if expected < max {
+            return Ok(Put::AlreadyThere);
+        } else if expected > max {
+            self.bridge(max, expected)?;
         }
         self.push(entry)?;
         self.log_end.store(entry.log_end(), Ordering::Relaxed);
@@ -157,9 +168,10 @@ impl Queue {
     /// Starts the queue at byte `expected`: the part of the file in front of it gets blank entries.
     fn begin_at(&self, expected: u64) -> Result<(), StoreError> {
         let base = self.files.base_of(expected);
-        self.add_file(base)?;
+        self.files.begin(base);
+        *self.tail.lock() = Tail::behind(base, &[], false);
         self.max.store(base, Ordering::Release);
-        self.flushed.store(base, Ordering::Relaxed);
+        self.synced.store(base, Ordering::Relaxed);
         self.min.store(expected, Ordering::Release);
         while self.max.load(Ordering::Relaxed) < expected {
             self.push(Entry::BLANK)?;
@@ -169,7 +181,7 @@ impl Queue {
 
     /// Fills a gap with blank entries, so that an entry's place and its number stay the same.
     fn bridge(&self, max: u64, expected: u64) -> Result<(), StoreError> {
-        let dir = self.files.dir().display();
+        let dir = self.path().display();
         let (have, expect) = (max / ENTRY_BYTES, expected / ENTRY_BYTES);
         if expected - max > GAP_FILES * self.files.file_bytes() {
             tracing::error!(queue = %dir, have, expect, "entries are missing, the next one gets the wrong number");
@@ -186,71 +198,54 @@ impl Queue {
     }
 
     fn push(&self, entry: Entry) -> Result<(), StoreError> {
+        let pushed = self.tail.lock().push(&entry.encode(), &self.files);
+        pushed.map_err(StoreError::io("write queue entries in", self.path()))?;
         let max = self.max.load(Ordering::Relaxed);
-        let file = match self.files.last() {
-            Some(last) if last.end() > max => last,
-            _ => self.add_file(max)?,
-        };
-        let no_room =
-            |_| StoreError::io("append to", file.path())(io::ErrorKind::StorageFull.into());
-        file.append(&entry.encode()).map_err(no_room)?;
         self.max.store(max + ENTRY_BYTES, Ordering::Release);
         Ok(())
     }
 
-    fn add_file(&self, base: u64) -> Result<Arc<MappedFile>, StoreError> {
-        let file = self
-            .files
-            .create(base)
-            .map_err(StoreError::io("make queue file in", self.files.dir()))?;
-        self.unnamed.store(true, Ordering::Release);
-        Ok(file)
+    /// Writes new entries to the files if they fill `least_pages` (0: any), for the caller to sync and
+    /// then to call `synced`; `None` if there is nothing to sync. With 0 a queue that has had nothing
+    /// new since the last time gives its memory back.
+    ///
+    /// # Errors
+    /// What the file system says, ENOSPC most likely; nothing is lost, the same call may be made again.
+    pub(crate) fn write_out(&self, least_pages: u32) -> io::Result<Option<Unsynced>> {
+        let (from, to) = (self.synced.load(Ordering::Relaxed), self.max_byte());
+        let pages = to / PAGE_BYTES - from.min(to) / PAGE_BYTES;
+        if least_pages > 0 && pages < u64::from(least_pages) {
+            return Ok(None);
+        }
+        let mut tail = self.tail.lock();
+        if from >= to && !tail.files_changed {
+            tail.give_up();
+            return Ok(None);
+        }
+        tail.write(&self.files)?;
+        let files_changed = std::mem::take(&mut tail.files_changed);
+        Ok(Some(Unsynced {
+            from,
+            to,
+            files_changed,
+        }))
     }
 
-    /// Writes new entries to disk if they fill `least_pages` (0: any). Blocks.
+    /// Writes what `write_out` returned to disk. Blocks.
     ///
     /// # Errors
     /// What the kernel says. What was not written may never be: the checkpoint must not pass it.
-    pub(crate) fn flush(&self, least_pages: u32) -> io::Result<()> {
-        let (from, to) = (
-            self.flushed.load(Ordering::Relaxed),
-            self.max.load(Ordering::Acquire),
-        );
-        let pages = to / PAGE_BYTES - from.min(to) / PAGE_BYTES;
-        if from >= to || pages < u64::from(least_pages) {
-            return Ok(());
+    pub(crate) fn sync(&self, unsynced: Unsynced) -> io::Result<()> {
+        if unsynced.files_changed {
+            self.files.sync_names()?;
+            return self.files.sync(0, u64::MAX);
         }
-        if self.unnamed.swap(false, Ordering::AcqRel) {
-            // The queue's folder, its topic's and the one of all topics may all be new.
-            for dir in self.files.dir().ancestors().take(3) {
-                crate::mapped::disk::sync_dir(dir)?;
-            }
-        }
-        // A thorough flush also takes what recovery zeroed behind the end.
-        self.files
-            .sync(from, if least_pages == 0 { u64::MAX } else { to })?;
-        self.flushed.store(to, Ordering::Relaxed);
-        Ok(())
+        self.files.sync(unsynced.from, unsynced.to)
     }
-}
 
-/// Entries of one file, one after the other.
-pub(crate) struct Entries {
-    file: Arc<MappedFile>,
-    at: u64,
-    end: u64,
-}
-
-impl Iterator for Entries {
-    type Item = Entry;
-
-    fn next(&mut self) -> Option<Entry> {
-        if self.at + ENTRY_BYTES > self.end {
-            return None;
-        }
-        let bytes = self.file.get(self.at, ENTRY_BYTES)?.first_chunk()?;
-        self.at += ENTRY_BYTES;
-        Some(Entry::decode(bytes))
+    /// Notes that what `write_out` returned is on disk.
+    pub(crate) fn synced(&self, unsynced: Unsynced) {
+        self.synced.store(unsynced.to, Ordering::Relaxed);
     }
 }
 
@@ -291,7 +286,11 @@ mod tests {
         assert!(queue.entries_from(QueueOffset(12)).is_none());
         assert!(queue.entries_from(QueueOffset(-1)).is_none());
         assert!(queue.entries_from(QueueOffset(i64::MAX)).is_none());
-        queue.flush(0).expect("flushed");
+        let unsynced = queue.write_out(0).expect("written").expect("something");
+        queue.sync(unsynced).expect("synced");
+        queue.synced(unsynced);
+        assert_eq!(queue.write_out(0).expect("written"), None);
+        assert_eq!(queue.entry(QueueOffset(3)), Some(entry(30)), "from a file");
     }
 
     #[test]
@@ -336,9 +335,8 @@ mod tests {
         );
         assert_eq!(queue.entry(QueueOffset(7)), Some(entry(990)));
         assert_eq!(queue.entry(QueueOffset(6)), None);
-        let file = queue.files.first().expect("made");
-        assert_eq!(file.base(), 100);
-        assert_eq!(file.get(120, 20).expect("filled"), Entry::BLANK.encode());
+        assert_eq!(queue.files.first(), 100);
+        assert_eq!(queue.entry_at(120), Some(Entry::BLANK));
     }
 
     #[test]

@@ -5,72 +5,83 @@
 //! the last entries point to nothing. Java 4.7.0 `store/ConsumeQueue.java`: `recover`,
 //! `truncateDirtyLogicFiles`.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use super::files::QueueFiles;
 use super::queue::Queue;
+use super::tail::Tail;
 use super::unit::{ENTRY_BYTES, Entry};
 use crate::error::StoreError;
 use crate::offset::QueueOffset;
 
 /// Files looked through at a start, counted from the end.
-const FILES_CHECKED: usize = 3;
+const FILES_CHECKED: u64 = 3;
+/// First read of a queue; most end within it, and what lies behind would only fill memory with zeros.
+const FIRST_READ_BYTES: u64 = 200 * ENTRY_BYTES;
+/// Later reads.
+const READ_BYTES: u64 = 3200 * ENTRY_BYTES;
+/// So much of a queue's end stays in memory: what recovery and the first readers ask for.
+const KEPT_BYTES: usize = 16 * ENTRY_BYTES as usize;
 
 impl Queue {
-    /// Finds the end of the queue. `wipe`: the last stop was not clean, so what lies behind the end
-    /// is zeroed.
-    pub(crate) fn recover(&mut self, wipe: bool) -> Result<(), StoreError> {
-        let files = self.files.files();
-        let Some(first) = files.first().map(|file| file.base()) else {
-            return Ok(());
-        };
-        *self.min.get_mut() = first;
-        let unchecked = files.len().saturating_sub(FILES_CHECKED);
-        let mut end = files.get(unchecked).map_or(first, |file| file.base());
-        'files: for file in files.iter().skip(unchecked) {
-            if file.base() != end {
-                break; // one is missing in between
-            }
-            while end < file.end() {
-                let entry = file
-                    .get(end, ENTRY_BYTES)
-                    .and_then(<[u8]>::first_chunk)
-                    .map(Entry::decode);
-                if !entry.is_some_and(Entry::is_valid) {
-                    break 'files;
-                }
-                end += ENTRY_BYTES;
-            }
+    /// Opens the queue in `dir` and finds its end. `wipe`: the last stop was not clean, so what lies
+    /// behind the end is zeroed. `buffer` is any, and can be used for the next queue.
+    ///
+    /// # Errors
+    /// When a file has another size than configured, or cannot be read.
+    pub(super) fn open(
+        dir: PathBuf,
+        id: u32,
+        file_bytes: u64,
+        wipe: bool,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Queue, StoreError> {
+        let mut queue = Queue::over(id, QueueFiles::open(dir, file_bytes)?);
+        let files = &mut queue.files;
+        if files.is_empty() {
+            return Ok(queue);
         }
-        drop(files);
-        self.cut_entries(end, wipe)
+        let end = find_end(files, buffer).map_err(StoreError::io("read", files.dir()))?;
+        if wipe {
+            files.cut(end)?;
+        }
+        let kept = buffer.len().saturating_sub(KEPT_BYTES);
+        let last = buffer.get(kept..).unwrap_or_default();
+        let first = files.first();
+        *queue.tail.get_mut() = Tail::behind(end, last, wipe);
+        *queue.min.get_mut() = first;
+        *queue.max.get_mut() = end;
+        *queue.synced.get_mut() = if wipe { first } else { end };
+        queue.note_last();
+        Ok(queue)
     }
 
     /// Removes the entries of records at `log_offset` and later.
-    pub(crate) fn cut(&mut self, log_offset: u64, wipe: bool) -> Result<(), StoreError> {
+    pub(crate) fn cut(&mut self, log_offset: u64) -> Result<(), StoreError> {
         if self.log_end() <= log_offset {
             return Ok(());
         }
         let end = self.first_at_or_after(log_offset);
-        self.cut_entries(end, wipe)
+        self.files.cut(end)?;
+        let tail = self.tail.get_mut();
+        tail.cut(end);
+        tail.files_changed = true;
+        *self.max.get_mut() = end;
+        for bound in [&mut self.min, &mut self.synced] {
+            *bound.get_mut() = (*bound.get_mut()).min(end);
+        }
+        self.note_last();
+        Ok(())
     }
 
-    fn cut_entries(&mut self, end: u64, wipe: bool) -> Result<(), StoreError> {
-        self.files.cut(end, wipe)?;
-        let end = self.files.last().map_or(0, |last| last.published());
-        *self.max.get_mut() = end;
-        *self.flushed.get_mut() = if wipe {
-            self.files.first().map_or(0, |first| first.base())
-        } else {
-            end
-        };
-        let min = self.min.get_mut();
-        *min = (*min).min(end);
+    fn note_last(&mut self) {
         // Behind blank entries there may be real ones, but not in front of the end.
-        let last = end
-            .checked_sub(ENTRY_BYTES)
-            .and_then(|at| self.entry_at(at));
+        let (first, end) = (self.files.first(), *self.max.get_mut());
+        let last = end.checked_sub(ENTRY_BYTES).filter(|at| *at >= first);
+        let last = last.and_then(|at| self.entry_at(at));
         *self.log_end.get_mut() = last.map_or(0, Entry::log_end);
-        Ok(())
     }
 
     /// Sets what follows from the entries: the next one, and the first whose record is still there.
@@ -92,12 +103,40 @@ impl Queue {
     }
 }
 
+/// Byte behind the last entry that can be one. Some entries in front of it are in `buffer` afterwards,
+/// unless they ended with an earlier file.
+fn find_end(files: &QueueFiles, buffer: &mut Vec<u8>) -> io::Result<u64> {
+    let mut at = files
+        .end()
+        .saturating_sub(FILES_CHECKED * files.file_bytes())
+        .max(files.first());
+    buffer.clear();
+    while at < files.end() {
+        let (file, file_end) = (files.open_at(at)?, at + files.file_bytes());
+        let mut most = FIRST_READ_BYTES;
+        while at < file_end {
+            buffer.resize(most.min(file_end - at) as usize, 0);
+            files.read(&file, at, buffer)?;
+            let invalid = |bytes: &[u8]| {
+                let entry = bytes.first_chunk().map(Entry::decode);
+                !entry.is_some_and(Entry::is_valid)
+            };
+            if let Some(valid) = buffer.chunks(ENTRY_BYTES as usize).position(invalid) {
+                buffer.truncate(valid * ENTRY_BYTES as usize);
+                return Ok(at + buffer.len() as u64);
+            }
+            at += buffer.len() as u64;
+            most = READ_BYTES;
+        }
+    }
+    Ok(at)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::mapped::queue::FileQueue;
 
     fn entry(log_offset: i64) -> Entry {
         Entry {
@@ -112,13 +151,11 @@ mod tests {
         for n in 0..entries {
             queue.put(entry(n * 10), n).expect("put");
         }
+        queue.write_out(0).expect("written");
     }
 
     fn reopened(dir: &Path) -> Queue {
-        let files = FileQueue::open(dir.to_owned(), 100, "key").expect("opened");
-        let mut queue = Queue::over(0, files);
-        queue.recover(true).expect("recovered");
-        queue
+        Queue::open(dir.to_owned(), 0, 100, true, &mut Vec::new()).expect("opened")
     }
 
     #[test]
@@ -152,11 +189,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         written(dir.path(), 13);
         let mut queue = reopened(dir.path());
-        queue.cut(65, true).expect("cut");
+        queue.cut(65).expect("cut");
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(7), 70));
-        queue.cut(60, true).expect("cut");
+        queue.cut(60).expect("cut");
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(6), 60));
         queue.put(entry(61), 6).expect("put");
+        queue.write_out(0).expect("written");
         drop(queue);
         assert_eq!(
             reopened(dir.path()).max_offset(),
@@ -170,9 +208,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let queue = Queue::empty(dir.path().to_owned(), 0, 100);
         queue.put(entry(1000), 17).expect("put");
+        queue.write_out(0).expect("written");
         drop(queue);
         let mut queue = reopened(dir.path());
-        queue.cut(0, true).expect("cut");
+        queue.cut(0).expect("cut");
         assert_eq!(queue.max_offset(), QueueOffset(17));
         queue.settle(0);
         assert_eq!(queue.next(), 17);

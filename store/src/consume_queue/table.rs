@@ -16,7 +16,6 @@ use parking_lot::Mutex;
 
 use super::queue::Queue;
 use crate::error::StoreError;
-use crate::mapped::queue::FileQueue;
 use crate::paths;
 
 type Topics = HashMap<Arc<str>, Arc<Topic>>;
@@ -56,8 +55,9 @@ impl QueueTable {
         wipe: bool,
     ) -> Result<QueueTable, StoreError> {
         let mut topics = Topics::new();
+        let mut buffer = Vec::new();
         for (topic, path) in subdirectories(&dir)? {
-            let queues = open_topic(&path, file_bytes, wipe)?;
+            let queues = open_topic(&path, file_bytes, wipe, &mut buffer)?;
             if paths::is_topic(&topic) && !queues.is_empty() {
                 topics.insert(
                     topic.into(),
@@ -169,15 +169,18 @@ impl QueueTable {
     }
 }
 
-fn open_topic(dir: &Path, file_bytes: u64, wipe: bool) -> Result<Vec<Arc<Queue>>, StoreError> {
+fn open_topic(
+    dir: &Path,
+    file_bytes: u64,
+    wipe: bool,
+    buffer: &mut Vec<u8>,
+) -> Result<Vec<Arc<Queue>>, StoreError> {
     let mut queues = Vec::new();
     for (name, path) in subdirectories(dir)? {
         let Ok(id) = name.parse::<u32>() else {
             continue;
         };
-        let files = FileQueue::open(path, file_bytes, "mappedFileSizeConsumeQueue")?;
-        let mut queue = Queue::over(id, files);
-        queue.recover(wipe)?;
+        let queue = Queue::open(path, id, file_bytes, wipe, buffer)?;
         queues.push(Arc::new(queue));
     }
     queues.sort_by_key(|queue| queue.id);
@@ -193,7 +196,12 @@ fn subdirectories(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(StoreError::io("list", dir))?;
-        if let (Ok(name), true) = (entry.file_name().into_string(), entry.path().is_dir()) {
+        // The kind is known from the listing; only a link must be followed.
+        let is_dir = match entry.file_type() {
+            Ok(kind) if !kind.is_symlink() => kind.is_dir(),
+            _ => entry.path().is_dir(),
+        };
+        if let (Ok(name), true) = (entry.file_name().into_string(), is_dir) {
             found.push((name, entry.path()));
         }
     }
@@ -218,6 +226,9 @@ mod tests {
             table.get_or_make(topic, id).put(entry, 0).expect("put");
         }
         table.get_or_make("unused", 1);
+        for queue in table.all() {
+            queue.write_out(0).expect("written");
+        }
         fs::create_dir_all(dir.path().join("A/notes")).expect("made");
         let table = QueueTable::open(dir.path().to_owned(), 100, false).expect("opened");
         let mut topics = table.topics();

@@ -1,10 +1,13 @@
 //! Getting the queues and the index to disk, and saying so in the checkpoint.
 //!
-//! Every second the queues with enough dirty pages; every minute all of them, the index, and then
-//! the checkpoint. The rule that is easy to break: what the checkpoint will claim is noted before
-//! the syncs begin, and written only if every one of them went well.
+//! Every second the queues with enough new entries; every minute all of them, the index, and then
+//! the checkpoint. Each is written out, then synced: a few file by file, many at once with the whole
+//! file system. A write that fails, on a full disk most likely, loses nothing and is tried again; a
+//! sync that failed is not. The rule that is easy to break: what the checkpoint will claim is noted
+//! before the syncs begin, and written only if every one of them went well.
 //! Java 4.7.0 `store/DefaultMessageStore.java`: `FlushConsumeQueueService`.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,18 +19,27 @@ use crate::checkpoint::{Checkpoint, Settled};
 use crate::consume_queue::table::QueueTable;
 use crate::dispatch::Progress;
 use crate::index::IndexService;
+use crate::mapped::disk;
 use crate::service::Bell;
+
+/// More queues than this are synced with their whole file system: one call, and the log's share of it
+/// was due anyway.
+const SYNCED_ONE_BY_ONE: usize = 32;
 
 /// See the module.
 pub(crate) struct QueueFlush {
     pub(crate) log: Arc<LogFlush>,
     pub(crate) queues: Arc<QueueTable>,
+    /// The folder of all queues, open so long that it hears of every failed write of its file system.
+    pub(crate) queue_dir: File,
     pub(crate) index: Option<Arc<IndexService>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) bell: Bell,
     /// A sync failed: the checkpoint stays where it is, and the next start builds anew from there.
     pub(crate) failed: AtomicBool,
+    /// Queue entries could not be written the last time.
+    pub(crate) no_room: AtomicBool,
 }
 
 impl QueueFlush {
@@ -40,7 +52,7 @@ impl QueueFlush {
                 return;
             }
             if thorough.elapsed() < pace.thorough_interval {
-                self.note(self.flush_queues(pace.least_pages));
+                self.flush_queues(pace.least_pages);
             } else {
                 thorough = Instant::now();
                 self.flush_all();
@@ -51,10 +63,13 @@ impl QueueFlush {
     /// Everything to disk, then the checkpoint. Returns whether it says so. Blocks.
     pub(crate) fn flush_all(&self) -> bool {
         let (dispatched, dispatched_timestamp_ms) = self.progress.snapshot();
-        let synced = self.flush_queues(0).and_then(|()| match &self.index {
+        if !self.flush_queues(0) {
+            return false;
+        }
+        let synced = match &self.index {
             Some(index) => index.flush(),
             None => Ok(None),
-        });
+        };
         let full_index_timestamp_ms = match self.note(synced) {
             Some(timestamp_ms) if !self.failed.load(Ordering::Relaxed) => timestamp_ms,
             _ => return false,
@@ -69,11 +84,36 @@ impl QueueFlush {
         settled == before || self.note(self.checkpoint.write(&settled)).is_some()
     }
 
-    fn flush_queues(&self, least_pages: u32) -> io::Result<()> {
-        self.queues
-            .all()
-            .iter()
-            .try_for_each(|queue| queue.flush(least_pages))
+    /// Returns whether everything that was to be written is on disk.
+    fn flush_queues(&self, least_pages: u32) -> bool {
+        let mut unsynced = Vec::new();
+        for queue in self.queues.all() {
+            match queue.write_out(least_pages) {
+                Ok(written) => unsynced.extend(written.map(|written| (queue, written))),
+                Err(error) => {
+                    if !self.no_room.swap(true, Ordering::Relaxed) {
+                        tracing::error!(%error, queue = %queue.path().display(), "write queue entries; tried again every second");
+                    }
+                    return false;
+                }
+            }
+        }
+        if self.no_room.swap(false, Ordering::Relaxed) {
+            tracing::info!("queue entries can be written again");
+        }
+        let synced = if unsynced.len() > SYNCED_ONE_BY_ONE {
+            disk::sync_file_system(&self.queue_dir)
+        } else {
+            let mut each = unsynced.iter();
+            each.try_for_each(|(queue, written)| queue.sync(*written))
+        };
+        let synced = self.note(synced).is_some();
+        if synced {
+            unsynced
+                .iter()
+                .for_each(|(queue, written)| queue.synced(*written));
+        }
+        synced
     }
 
     fn note<T>(&self, done: io::Result<T>) -> Option<T> {

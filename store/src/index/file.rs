@@ -13,11 +13,13 @@
 //!
 //! Big-endian; entry 0 is never used. The rule that is easy to break: an entry is written before
 //! its slot points to it, so a reader never follows a slot into nothing; and a chain only ever leads
-//! to lower numbers, so that no damage makes it endless.
+//! to lower numbers, so that no damage makes it endless. A file has its full length from the start,
+//! 420 MB by default; the room of its slots is taken at once, that of its entries in steps.
 //! Java 4.7.0 `store/index/IndexFile.java`.
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::header::{HEADER_BYTES, Header};
 use crate::java_hash;
@@ -25,6 +27,9 @@ use crate::mapped::words::Words;
 
 const SLOT_BYTES: usize = 4;
 const ENTRY_BYTES: usize = 20;
+
+/// The room of so many entries' bytes is taken from the disk at a time: 50,000 entries and a bit.
+const STEP_BYTES: u64 = 1024 * 1024;
 
 /// Sizes of an index file.
 #[derive(Clone, Copy, Debug)]
@@ -61,20 +66,22 @@ pub(super) fn key_hash(topic: &[u8], key: &[u8]) -> u32 {
 pub(super) struct IndexFile {
     words: Words,
     shape: Shape,
+    /// Bytes in front of which room is taken; 0 in a file that is not written.
+    room: AtomicU64,
 }
 
 impl IndexFile {
-    /// Makes an empty file, which takes its whole room at once. Its head is that of the file before
-    /// it until the first message comes.
+    /// Makes an empty file. Its head is that of the file before it until the first message comes.
     pub(super) fn create(
         path: PathBuf,
         shape: Shape,
         previous: Option<&IndexFile>,
     ) -> io::Result<IndexFile> {
-        let file = IndexFile {
-            words: Words::create(path, shape.bytes())?,
-            shape,
-        };
+        let file = IndexFile::over(Words::create(path, shape.bytes())?, shape);
+        if let Err(error) = file.take_room() {
+            let _ = file.words.remove();
+            return Err(error);
+        }
         file.header().set_next_entry(1);
         if let Some(before) = previous {
             let (log_offset, timestamp_ms) = (before.end_log_offset(), before.end_timestamp_ms());
@@ -84,9 +91,30 @@ impl IndexFile {
         Ok(file)
     }
 
-    /// Opens a file of this shape.
+    /// Opens a file of this shape. Call `take_room` before writing it.
     pub(super) fn open(path: PathBuf, shape: Shape) -> io::Result<IndexFile> {
-        Words::open(path).map(|words| IndexFile { words, shape })
+        Words::open(path).map(|words| IndexFile::over(words, shape))
+    }
+
+    fn over(words: Words, shape: Shape) -> IndexFile {
+        IndexFile {
+            words,
+            shape,
+            room: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes the room of everything written so far and of some entries more. Java's files are sparse.
+    ///
+    /// # Errors
+    /// ENOSPC most likely. The file stays as it is; the same call may be made again.
+    pub(super) fn take_room(&self) -> io::Result<()> {
+        let used = self.header().next_entry().min(self.shape.entries);
+        let to = self.shape.entry_at(used) as u64 + STEP_BYTES;
+        self.words
+            .take_room(self.room.load(Ordering::Relaxed), to)?;
+        self.room.store(to, Ordering::Relaxed);
+        Ok(())
     }
 
     fn header(&self) -> Header<'_> {
@@ -118,11 +146,22 @@ impl IndexFile {
     }
 
     /// Adds a message under one key's hash; false when the file is full.
-    pub(super) fn put(&self, hash: u32, log_offset: u64, store_timestamp_ms: i64) -> bool {
+    ///
+    /// # Errors
+    /// When there is no room on the disk. The file stays as it is; the same call may be made again.
+    pub(super) fn put(
+        &self,
+        hash: u32,
+        log_offset: u64,
+        store_timestamp_ms: i64,
+    ) -> io::Result<bool> {
         let header = self.header();
         let number = header.next_entry();
         if number >= self.shape.entries {
-            return false;
+            return Ok(false);
+        }
+        if self.shape.entry_at(number + 1) as u64 > self.room.load(Ordering::Relaxed) {
+            self.take_room()?;
         }
         if number == 1 {
             header.set_begin(log_offset, store_timestamp_ms);
@@ -141,7 +180,7 @@ impl IndexFile {
         header.set_end(log_offset, store_timestamp_ms);
         self.words.put_u32(slot_at, number);
         header.count_put();
-        true
+        Ok(true)
     }
 
     /// Whether messages of `[begin_ms, end_ms]` can be in here.
@@ -224,6 +263,8 @@ impl IndexFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     const SHAPE: Shape = Shape {
@@ -238,6 +279,10 @@ mod tests {
         (dir, file)
     }
 
+    fn put(file: &IndexFile, hash: u32, log_offset: u64, timestamp_ms: i64) {
+        assert!(file.put(hash, log_offset, timestamp_ms).expect("room"));
+    }
+
     fn found(file: &IndexFile, hash: u32) -> Vec<u64> {
         let mut found = Vec::new();
         file.collect(hash, 0, i64::MAX, 100, &mut found);
@@ -248,7 +293,7 @@ mod tests {
     fn a_message_is_found_under_its_hash_only_though_slots_are_shared() {
         let (_dir, file) = file();
         for (hash, offset) in [(1, 100), (4, 200), (1, 300), (2, 300)] {
-            assert!(file.put(hash, offset, 5_000 + offset as i64));
+            put(&file, hash, offset, 5_000 + offset as i64);
         }
         assert_eq!(
             (found(&file, 1), found(&file, 4), found(&file, 7)),
@@ -264,17 +309,47 @@ mod tests {
     fn a_full_file_refuses_the_next() {
         let (_dir, file) = file();
         for n in 0..9 {
-            assert!(file.put(n, u64::from(n), 0));
+            put(&file, n, u64::from(n), 0);
         }
         assert!(file.is_full());
-        assert!(!file.put(9, 9, 0));
+        assert!(!file.put(9, 9, 0).expect("room"));
+    }
+
+    #[test]
+    fn room_is_taken_in_steps_and_always_before_it_is_written() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("20200101000000000");
+        let shape = Shape {
+            slots: 1000,
+            entries: 1_000_000,
+        };
+        let room = || std::fs::metadata(&path).expect("there").blocks() * 512;
+        let file = IndexFile::create(path.clone(), shape, None).expect("made");
+        assert_eq!(
+            std::fs::metadata(&path).expect("there").len(),
+            shape.bytes()
+        );
+        for n in 0..120_000 {
+            put(&file, n, u64::from(n), 0);
+            if n % 9_999 == 0 {
+                let written = shape.entry_at(n + 2) as u64;
+                assert!(
+                    (written..written + 2 * STEP_BYTES).contains(&room()),
+                    "entry {n}"
+                );
+            }
+        }
+        let reopened = IndexFile::open(path.clone(), shape).expect("opened");
+        reopened.take_room().expect("room");
+        put(&reopened, 77, 120_000, 0);
+        assert_eq!(found(&reopened, 77), [120_000, 77]);
     }
 
     #[test]
     fn times_narrow_a_search() {
         let (_dir, file) = file();
         for n in 0..5 {
-            file.put(1, n, 10_000 + n as i64 * 1000);
+            put(&file, 1, n, 10_000 + n as i64 * 1000);
         }
         let mut some = Vec::new();
         file.collect(1, 11_000, 13_000, 100, &mut some);
@@ -288,8 +363,8 @@ mod tests {
     #[test]
     fn a_chain_that_was_damaged_into_a_circle_ends() {
         let (_dir, file) = file();
-        file.put(1, 100, 0);
-        file.put(1, 200, 0);
+        put(&file, 1, 100, 0);
+        put(&file, 1, 200, 0);
         file.words.put_u32(SHAPE.entry_at(1) + 16, 2);
         assert_eq!(found(&file, 1), [200, 100]);
     }
@@ -298,13 +373,13 @@ mod tests {
     fn after_a_cut_what_is_left_is_found_and_new_messages_too() {
         let (_dir, file) = file();
         for (hash, offset) in [(1, 100), (4, 200), (1, 300), (4, 400)] {
-            file.put(hash, offset, 5_000);
+            put(&file, hash, offset, 5_000);
         }
         file.words.put_u32(SHAPE.slot_at(1), 77); // a slot that reached the disk before its entry
         file.cut(300);
         assert_eq!((found(&file, 1), found(&file, 4)), (vec![100], vec![200]));
         assert_eq!(file.end_log_offset(), 200);
-        file.put(1, 300, 5_000);
+        put(&file, 1, 300, 5_000);
         assert_eq!(found(&file, 1), [300, 100]);
     }
 

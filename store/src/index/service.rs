@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use chrono::Local;
 use parking_lot::RwLock;
@@ -38,7 +38,12 @@ pub(crate) struct IndexService {
     files: RwLock<Vec<Arc<IndexFile>>>,
     /// So many files, counted from the oldest, are full and on disk.
     settled: AtomicUsize,
+    /// A message that is in with so many of its keys only, since there was no room for more.
+    half_done: (AtomicU64, AtomicUsize),
 }
+
+/// No message is half done.
+const NONE: u64 = u64::MAX;
 
 impl IndexService {
     /// Opens the files that are there.
@@ -75,8 +80,7 @@ impl IndexService {
             files.push(Arc::new(file));
         }
         if let Some(last) = files.last() {
-            last.words()
-                .take_room()
+            last.take_room()
                 .map_err(StoreError::io("take room for", last.words().path()))?;
         }
         let max_hits = config.query_max_hits as usize;
@@ -86,6 +90,7 @@ impl IndexService {
             max_hits,
             files: RwLock::new(files),
             settled: AtomicUsize::new(0),
+            half_done: (AtomicU64::new(NONE), AtomicUsize::new(0)),
         })
     }
 
@@ -101,8 +106,7 @@ impl IndexService {
                 files.pop();
                 continue;
             }
-            last.words()
-                .take_room()
+            last.take_room()
                 .map_err(StoreError::io("take room for", path))?;
             if last.end_log_offset() >= log_offset {
                 last.cut(log_offset);
@@ -116,7 +120,7 @@ impl IndexService {
     /// one that is in already is left out.
     ///
     /// # Errors
-    /// When the next file cannot be made.
+    /// When there is no room for it. The same call may be made again.
     pub(crate) fn put(&self, record: &Record<'_>, handles: &Handles<'_>) -> Result<(), StoreError> {
         let (log_offset, timestamp_ms) =
             (record.log_offset.unsigned_abs(), record.store_timestamp_ms);
@@ -131,8 +135,23 @@ impl IndexService {
         let words = keys
             .split(|byte| *byte == b' ')
             .filter(|word| !word.is_empty());
-        for key in handles.unique_key.into_iter().chain(words) {
-            self.put_hash(key_hash(record.topic, key), log_offset, timestamp_ms)?;
+        let keys = handles.unique_key.into_iter().chain(words).enumerate();
+        let (half_done, done) = &self.half_done;
+        let again = half_done.load(Ordering::Relaxed) == log_offset;
+        let done_before = if again {
+            done.load(Ordering::Relaxed)
+        } else {
+            0
+        };
+        for (n, key) in keys.skip(done_before) {
+            let put = self.put_hash(key_hash(record.topic, key), log_offset, timestamp_ms);
+            put.inspect_err(|_| {
+                done.store(n, Ordering::Relaxed);
+                half_done.store(log_offset, Ordering::Relaxed);
+            })?;
+        }
+        if again {
+            half_done.store(NONE, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -140,11 +159,11 @@ impl IndexService {
     fn put_hash(&self, hash: u32, log_offset: u64, timestamp_ms: i64) -> Result<(), StoreError> {
         loop {
             let last = self.files.read().last().cloned();
-            if last
-                .as_ref()
-                .is_some_and(|last| last.put(hash, log_offset, timestamp_ms))
-            {
-                return Ok(());
+            if let Some(last) = &last {
+                let put = last.put(hash, log_offset, timestamp_ms);
+                if put.map_err(StoreError::io("take room for", last.words().path()))? {
+                    return Ok(());
+                }
             }
             let path = self.next_path(last.as_deref());
             let file = IndexFile::create(path.clone(), self.shape, last.as_deref());

@@ -14,6 +14,15 @@ pub(crate) const PAGE_BYTES: u64 = 4096;
 /// Makes a file of `bytes`, zero throughout, with all its room taken from the disk. An unfinished
 /// file is removed again.
 pub(super) fn create(path: &Path, bytes: u64) -> io::Result<File> {
+    create_with(path, |file| allocate(file, 0, bytes, true))
+}
+
+/// Makes a file of `bytes`, zero throughout, which takes no room yet.
+pub(super) fn create_sparse(path: &Path, bytes: u64) -> io::Result<File> {
+    create_with(path, |file| file.set_len(bytes))
+}
+
+fn create_with(path: &Path, finish: impl FnOnce(&File) -> io::Result<()>) -> io::Result<File> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
@@ -22,7 +31,7 @@ pub(super) fn create(path: &Path, bytes: u64) -> io::Result<File> {
         .write(true)
         .create_new(true)
         .open(path)?;
-    if let Err(error) = allocate(&file, 0, bytes, true) {
+    if let Err(error) = finish(&file) {
         drop(file);
         let _ = fs::remove_file(path);
         return Err(error);
@@ -31,11 +40,11 @@ pub(super) fn create(path: &Path, bytes: u64) -> io::Result<File> {
 }
 
 /// Opens a file that is there, for reading and writing.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// Whether all the room of a file is taken already. Java's files are sparse; ours never are.
+/// Whether all the room of a file is taken already, as that of our log files is; Java's are sparse.
 pub(super) fn is_allocated(path: &Path) -> io::Result<bool> {
     let meta = fs::metadata(path)?;
     Ok(meta.blocks() * 512 >= meta.len())
@@ -98,6 +107,20 @@ fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
 /// Writes the names in a folder to disk: a new file survives a power cut only after this.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Writes everything of the file system that `dir` is in to disk. Blocks.
+///
+/// # Errors
+/// Also when a write since `dir` was opened went wrong; Linux before 5.8 does not tell.
+pub(crate) fn sync_file_system(dir: &File) -> io::Result<()> {
+    rustix::fs::syncfs(dir).map_err(io::Error::from)
+}
+
+/// Opens a folder, which is made if need be.
+pub(crate) fn open_dir(dir: &Path) -> io::Result<File> {
+    fs::create_dir_all(dir)?;
+    File::open(dir)
 }
 
 /// Removes a file; that it is already gone is fine.

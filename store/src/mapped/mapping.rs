@@ -25,6 +25,12 @@ impl Mapping {
         Ok(Mapping { raw, path })
     }
 
+    /// The same without its room: whoever writes must take it first.
+    pub(super) fn create_sparse(path: PathBuf, bytes: u64) -> io::Result<Mapping> {
+        let raw = MmapRaw::map_raw(&disk::create_sparse(&path, bytes)?)?;
+        Ok(Mapping { raw, path })
+    }
+
     /// Maps a file that is there, as long as it is.
     pub(super) fn open(path: PathBuf) -> io::Result<Mapping> {
         let raw = MmapRaw::map_raw(&disk::open(&path)?)?;

@@ -1,6 +1,6 @@
-//! A run of equally long files, found by offset: the commit log, or one consume queue.
+//! A run of equally long mapped files, found by offset: the commit log.
 //!
-//! Only one thread at a time adds to a run (the holder of the log, or the dispatcher); any may read.
+//! Only one thread at a time adds to a run, the holder of the log; any may read.
 //! Java 4.7.0 `store/MappedFileQueue.java`.
 
 use std::fs;
@@ -23,15 +23,6 @@ pub(crate) struct FileQueue {
 }
 
 impl FileQueue {
-    /// A run that has no files yet; the directory is made with the first one.
-    pub(crate) fn empty(dir: PathBuf, file_bytes: u64) -> FileQueue {
-        FileQueue {
-            dir,
-            file_bytes,
-            files: RwLock::default(),
-        }
-    }
-
     /// Opens what is there. Names that are not 20 digits are left alone, with a WARN.
     ///
     /// # Errors
@@ -104,13 +95,6 @@ impl FileQueue {
         self.files.write().push(file);
     }
 
-    /// Makes the file that begins at `base` and adds it.
-    pub(crate) fn create(&self, base: u64) -> io::Result<Arc<MappedFile>> {
-        let file = Arc::new(MappedFile::create(&self.dir, base, self.file_bytes)?);
-        self.push(Arc::clone(&file));
-        Ok(file)
-    }
-
     /// Writes the offsets `[from, to)` to disk. Blocks.
     pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         for file in self.files() {
@@ -141,16 +125,6 @@ impl FileQueue {
         Ok(())
     }
 
-    /// Removes every file, and the directory if nothing else is in it.
-    pub(crate) fn destroy(&mut self) -> Result<(), StoreError> {
-        for file in self.files.get_mut().drain(..) {
-            file.remove()
-                .map_err(StoreError::io("remove", file.path()))?;
-        }
-        let _ = fs::remove_dir(&self.dir);
-        Ok(())
-    }
-
     /// Writes the names of the files to disk.
     pub(crate) fn sync_dir(&self) -> io::Result<()> {
         disk::sync_dir(&self.dir)
@@ -159,7 +133,10 @@ impl FileQueue {
 
 /// Removes the last file if the process ended while it was being made: it is short and has nothing
 /// in it.
-fn drop_unfinished(names: &mut Vec<(u64, PathBuf)>, file_bytes: u64) -> Result<(), StoreError> {
+pub(crate) fn drop_unfinished(
+    names: &mut Vec<(u64, PathBuf)>,
+    file_bytes: u64,
+) -> Result<(), StoreError> {
     let Some((_, last)) = names.last() else {
         return Ok(());
     };
@@ -176,7 +153,7 @@ fn drop_unfinished(names: &mut Vec<(u64, PathBuf)>, file_bytes: u64) -> Result<(
 }
 
 /// The numbered files of a directory, in order. A missing directory has none.
-fn numbered_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+pub(crate) fn numbered_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(StoreError::io("list", dir))?,
@@ -200,12 +177,11 @@ mod tests {
     use super::*;
 
     fn run_of_three(dir: &Path) -> FileQueue {
-        let run = FileQueue::empty(dir.to_owned(), 100);
+        let run = FileQueue::open(dir.to_owned(), 100, "key").expect("opened");
         for base in [200, 300, 400] {
-            run.create(base)
-                .expect("made")
-                .append(&[base as u8; 100])
-                .expect("room");
+            let file = MappedFile::create(dir, base, 100).expect("made");
+            file.append(&[base as u8; 100]).expect("room");
+            run.push(Arc::new(file));
         }
         run
     }

@@ -16,9 +16,9 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// Makes the file, zero throughout.
+    /// Makes the file, zero throughout. Call `take_room` before writing it.
     pub(crate) fn create(path: PathBuf, bytes: u64) -> io::Result<Words> {
-        Mapping::create(path, bytes).map(|map| Words { map })
+        Mapping::create_sparse(path, bytes).map(|map| Words { map })
     }
 
     /// Opens a file that is there. Call `take_room` before writing it.
@@ -26,9 +26,14 @@ impl Words {
         Mapping::open(path).map(|map| Words { map })
     }
 
-    /// Takes all the room of the file from the disk: Java's files are sparse.
-    pub(crate) fn take_room(&self) -> io::Result<()> {
-        disk::allocate(&disk::open(self.path())?, 0, self.map.len() as u64, false)
+    /// Takes the room of the bytes `[from, to)`, as far as there are so many, from the disk: without it
+    /// a write that finds the disk full is a SIGBUS. Bytes that are there stay.
+    ///
+    /// # Errors
+    /// What the file system says, ENOSPC most likely.
+    pub(crate) fn take_room(&self, from: u64, to: u64) -> io::Result<()> {
+        let to = to.min(self.map.len() as u64);
+        disk::allocate(&disk::open(self.path())?, from, to, false)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -79,6 +84,7 @@ mod tests {
     fn words_are_big_endian_on_disk_and_never_out_of_bounds() {
         let dir = tempfile::tempdir().expect("folder");
         let words = Words::create(dir.path().join("w"), 20).expect("made");
+        words.take_room(0, u64::MAX).expect("room");
         words.put_u32(0, 0x0102_0304);
         words.put_u64(4, 0x0506_0708_090a_0b0c);
         words.put_u32(18, 1);

@@ -1,0 +1,303 @@
+//! The files of one queue: entries read and written through descriptors that are open only meanwhile.
+//!
+//! ```text
+//!   first ── file ── file ── file ── end      each `file_bytes` long, sparse, none missing in between
+//! ```
+//!
+//! A broker has tens of thousands of queues, most with a few entries: a mapping each would pass the
+//! kernel's `vm.max_map_count`, a descriptor each the limit of open files, and 6 MB each the disk.
+//! So a file has its full length, as Java's load demands, but takes room only as it is written; and a
+//! write that finds the disk full is an error, never a signal.
+//! Java 4.7.0 `store/MappedFileQueue.java` maps them all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+
+use crate::error::StoreError;
+use crate::mapped::disk::{self, PAGE_BYTES};
+use crate::mapped::queue::{drop_unfinished, numbered_files};
+use crate::paths;
+
+/// The configuration key of their length.
+const SIZE_KEY: &str = "mappedFileSizeConsumeQueue";
+
+/// See the module. Only the dispatcher adds to them; anyone reads.
+pub(super) struct QueueFiles {
+    dir: PathBuf,
+    file_bytes: u64,
+    /// Byte the first file begins at.
+    first: AtomicU64,
+    /// Byte behind the last file; `first` while there is none.
+    end: AtomicU64,
+}
+
+impl QueueFiles {
+    /// A queue that has no files yet; the directory is made with the first one.
+    pub(super) fn none(dir: PathBuf, file_bytes: u64) -> QueueFiles {
+        QueueFiles {
+            dir,
+            file_bytes,
+            first: AtomicU64::new(0),
+            end: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes what is there, up to the first file that is missing in between.
+    ///
+    /// # Errors
+    /// `FileSize` when a file has another length than configured; nothing has been touched then.
+    pub(super) fn open(dir: PathBuf, file_bytes: u64) -> Result<QueueFiles, StoreError> {
+        let mut names = numbered_files(&dir)?;
+        drop_unfinished(&mut names, file_bytes)?;
+        let first = names.first().map_or(0, |(base, _)| *base);
+        let mut end = first;
+        for (base, path) in names {
+            let found_bytes = fs::metadata(&path)
+                .map_err(StoreError::io("look at", &path))?
+                .len();
+            if found_bytes != file_bytes {
+                return Err(StoreError::FileSize {
+                    key: SIZE_KEY,
+                    file: path,
+                    found_bytes,
+                    configured_bytes: file_bytes,
+                });
+            }
+            if base == end {
+                end += file_bytes;
+            } else {
+                tracing::warn!(path = %path.display(), "leave alone a queue file that does not follow the one before it");
+            }
+        }
+        Ok(QueueFiles {
+            dir,
+            file_bytes,
+            first: AtomicU64::new(first),
+            end: AtomicU64::new(end),
+        })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Byte the first file begins at.
+    pub(super) fn first(&self) -> u64 {
+        self.first.load(Ordering::Acquire)
+    }
+
+    /// Byte behind the last file.
+    pub(super) fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.end() == self.first()
+    }
+
+    /// Where the file that holds byte `at` begins. Files begin at multiples of their length.
+    pub(super) fn base_of(&self, at: u64) -> u64 {
+        at - at % self.file_bytes
+    }
+
+    /// Says where the first file is to be. For a queue without files.
+    pub(super) fn begin(&self, base: u64) {
+        self.first.store(base, Ordering::Release);
+        self.end.store(base, Ordering::Release);
+    }
+
+    /// The file that holds byte `at`, for reading.
+    pub(super) fn open_at(&self, at: u64) -> io::Result<File> {
+        File::open(paths::numbered(&self.dir, self.base_of(at)))
+    }
+
+    /// Fills `bytes` from byte `at` of the queue on, out of `file`, which holds them all.
+    pub(super) fn read(&self, file: &File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        file.read_exact_at(bytes, at - self.base_of(at))
+    }
+
+    /// Writes `bytes`, which follow what was written before or repeat it; files are made as needed.
+    /// In the page cache when it returns. Returns whether a file was made.
+    ///
+    /// # Errors
+    /// What the file system says, ENOSPC most likely. The same call may be made again.
+    pub(super) fn write(&self, mut at: u64, mut bytes: &[u8]) -> io::Result<bool> {
+        let mut made = false;
+        while !bytes.is_empty() {
+            let base = self.base_of(at);
+            let file = if base < self.end() {
+                disk::open(&paths::numbered(&self.dir, base))?
+            } else {
+                let file = make(&self.dir, base, self.file_bytes)?;
+                self.end.store(base + self.file_bytes, Ordering::Release);
+                made = true;
+                file
+            };
+            let fits = (base + self.file_bytes - at).min(bytes.len() as u64);
+            let (here, behind) = bytes.split_at(fits as usize);
+            file.write_all_at(here, at - base)?;
+            (at, bytes) = (at + fits, behind);
+        }
+        Ok(made)
+    }
+
+    /// Writes the bytes `[from, to)` to disk. Blocks.
+    pub(super) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
+        let mut base = self.base_of(from.max(self.first()));
+        while base < to.min(self.end()) {
+            disk::open(&paths::numbered(&self.dir, base))?.sync_data()?;
+            base += self.file_bytes;
+        }
+        Ok(())
+    }
+
+    /// Writes the names of the files to disk: the queue's folder, its topic's and the one of all
+    /// topics may all be new.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        self.dir.ancestors().take(3).try_for_each(disk::sync_dir)
+    }
+
+    /// Makes everything from byte `to` on zero: later files are removed, except the first one, which
+    /// keeps the numbering. Costs little when it is zero already.
+    pub(super) fn cut(&mut self, to: u64) -> Result<(), StoreError> {
+        let (first, end) = (*self.first.get_mut(), self.end.get_mut());
+        let mut last = end.saturating_sub(self.file_bytes);
+        while *end > first && last > to.max(first) {
+            let path = paths::numbered(&self.dir, last);
+            disk::remove(&path).map_err(StoreError::io("remove", path))?;
+            *end = last;
+            last = last.saturating_sub(self.file_bytes);
+        }
+        if *end > to && *end > first {
+            let path = paths::numbered(&self.dir, last);
+            let from = to.max(last) - last;
+            wipe(&path, from, self.file_bytes).map_err(StoreError::io("cut", path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes every file, and the directory if nothing else is in it.
+    pub(super) fn destroy(&self) -> Result<(), StoreError> {
+        for (_, path) in numbered_files(&self.dir)? {
+            disk::remove(&path).map_err(StoreError::io("remove", path))?;
+        }
+        let _ = fs::remove_dir(&self.dir);
+        self.begin(0);
+        Ok(())
+    }
+}
+
+/// Makes a queue file of its full length, which takes no room yet.
+fn make(dir: &Path, base: u64, bytes: u64) -> io::Result<File> {
+    let path = paths::numbered(dir, base);
+    let make = || {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true) // one that does not follow the others, see `open`
+            .open(&path)
+    };
+    let file = match make() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(dir)?;
+            make()?
+        }
+        made => made?,
+    };
+    file.set_len(bytes)?;
+    Ok(file)
+}
+
+/// Makes a file of `bytes` zero from `from` on, if it is not so already.
+fn wipe(path: &Path, from: u64, bytes: u64) -> io::Result<()> {
+    let file = disk::open(path)?;
+    let page_end = from.next_multiple_of(PAGE_BYTES).min(bytes);
+    let mut rest = vec![0; (page_end - from) as usize];
+    file.read_exact_at(&mut rest, from)?;
+    let is_zero = rest.iter().all(|byte| *byte == 0)
+        && (page_end == bytes || seek(&file, SeekFrom::Data(page_end)) == Err(Errno::NXIO));
+    if !is_zero {
+        file.set_len(from)?;
+        file.set_len(bytes)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    fn read(files: &QueueFiles, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let file = files.open_at(at)?;
+        files.read(&file, at, &mut bytes).map(|()| bytes)
+    }
+
+    #[test]
+    fn a_file_is_full_length_from_the_start_and_takes_room_as_it_is_written() {
+        let dir = tempfile::tempdir().expect("folder");
+        let files = QueueFiles::none(dir.path().join("T/0"), 6_000_000);
+        assert!(
+            files.write(0, &[7; 20]).expect("written"),
+            "a file was made"
+        );
+        assert!(!files.write(20, &[8; 20]).expect("written"));
+        let meta = fs::metadata(dir.path().join("T/0/00000000000000000000")).expect("there");
+        assert_eq!(meta.len(), 6_000_000);
+        assert!(meta.blocks() * 512 <= 64 * 1024, "{} blocks", meta.blocks());
+    }
+
+    #[test]
+    fn a_write_goes_on_in_the_next_file_and_all_is_found_again() {
+        let dir = tempfile::tempdir().expect("folder");
+        let files = QueueFiles::none(dir.path().join("T/0"), 100);
+        files.begin(300);
+        let bytes: Vec<u8> = (0..250).collect();
+        assert!(files.write(300, &bytes).expect("written"));
+        let files = QueueFiles::open(dir.path().join("T/0"), 100).expect("opened");
+        assert_eq!((files.first(), files.end()), (300, 600));
+        assert_eq!(read(&files, 380, 20).expect("read"), bytes[80..100]);
+        assert_eq!(read(&files, 540, 10).expect("read"), bytes[240..250]);
+        assert!(read(&files, 600, 1).is_err());
+    }
+
+    #[test]
+    fn a_cut_leaves_zeros_and_keeps_the_first_file() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut files = QueueFiles::none(dir.path().to_owned(), 10_000);
+        files.begin(20_000);
+        files.write(20_000, &[9; 25_000]).expect("written");
+        files.cut(30_100).expect("cut");
+        assert_eq!((files.first(), files.end()), (20_000, 40_000));
+        assert_eq!(read(&files, 30_090, 10).expect("read"), [9; 10]);
+        assert_eq!(read(&files, 30_100, 9_900).expect("read"), [0; 9_900]);
+        files.cut(0).expect("cut");
+        assert_eq!((files.first(), files.end()), (20_000, 30_000));
+        assert_eq!(read(&files, 20_000, 10_000).expect("read"), [0; 10_000]);
+    }
+
+    #[test]
+    fn what_lies_behind_a_missing_file_does_not_count() {
+        let dir = tempfile::tempdir().expect("folder");
+        let files = QueueFiles::none(dir.path().to_owned(), 100);
+        files.write(0, &[9; 300]).expect("written");
+        fs::remove_file(dir.path().join("00000000000000000100")).expect("removed");
+        let files = QueueFiles::open(dir.path().to_owned(), 100).expect("opened");
+        assert_eq!((files.first(), files.end()), (0, 100));
+        files.write(100, &[1; 150]).expect("written anew");
+        assert_eq!(read(&files, 200, 100).expect("read")[50..], [0; 50]);
+    }
+}

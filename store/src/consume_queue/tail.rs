@@ -1,0 +1,173 @@
+//! The newest entries of a queue, in memory until there are enough of them to be worth a write.
+//!
+//! ```text
+//!   files:  ─────────────────── written
+//!   tail:               from ─────┴─────── end
+//!                       │ in both │ here only
+//! ```
+//!
+//! A message so costs its queue 20 bytes copied, and a write once in a hundred; readers at the end of
+//! the queue, which are nearly all, need no file. What a crash takes from here is in the log, and
+//! recovery builds it again. The rule that is easy to break: what is given up was written before.
+
+use std::io;
+
+use super::files::QueueFiles;
+use super::unit::ENTRY_BYTES;
+
+/// Most that is kept of one queue: 256 entries.
+const MOST_BYTES: usize = 256 * ENTRY_BYTES as usize;
+/// Of these so many are given up to make room.
+const GIVEN_UP_BYTES: usize = MOST_BYTES / 2;
+/// The buffer begins with room for four; most queues never have more in a minute.
+const FIRST_BYTES: usize = 4 * ENTRY_BYTES as usize;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Tail {
+    from: u64,
+    bytes: Vec<u8>,
+    written: u64,
+    /// Files were made or wiped since the last sync: their names and all of them must go to disk.
+    pub(super) files_changed: bool,
+}
+
+impl Tail {
+    /// The tail of a queue that ends at byte `end`, all of it in the files; `last` are its last bytes.
+    pub(super) fn behind(end: u64, last: &[u8], files_changed: bool) -> Tail {
+        Tail {
+            from: end.saturating_sub(last.len() as u64),
+            bytes: last.to_vec(),
+            written: end,
+            files_changed,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.from + self.bytes.len() as u64
+    }
+
+    /// Adds an entry; now and then that writes the others to the files.
+    ///
+    /// # Errors
+    /// What the file system says; the entry was not added.
+    pub(super) fn push(
+        &mut self,
+        entry: &[u8; ENTRY_BYTES as usize],
+        files: &QueueFiles,
+    ) -> io::Result<()> {
+        if self.bytes.len() >= MOST_BYTES {
+            self.write(files)?;
+            self.bytes.drain(..GIVEN_UP_BYTES);
+            self.from += GIVEN_UP_BYTES as u64;
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(FIRST_BYTES);
+        }
+        self.bytes.extend_from_slice(entry);
+        Ok(())
+    }
+
+    /// Writes what is here only to the files.
+    pub(super) fn write(&mut self, files: &QueueFiles) -> io::Result<()> {
+        let new = self.bytes.get((self.written - self.from) as usize..);
+        if files.write(self.written, new.unwrap_or_default())? {
+            self.files_changed = true;
+        }
+        self.written = self.end();
+        Ok(())
+    }
+
+    /// Gives the memory back; everything must have been written.
+    pub(super) fn give_up(&mut self) {
+        if self.written == self.end() {
+            self.from = self.written;
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// Copies the bytes from `at` on into `out`. If the first of them is in the files only, says how
+    /// many are.
+    pub(super) fn copy(&self, at: u64, out: &mut [u8]) -> Result<(), u64> {
+        let from = at
+            .checked_sub(self.from)
+            .ok_or(self.from - at.min(self.from))? as usize;
+        let bytes = self.bytes.get(from..from + out.len());
+        out.copy_from_slice(bytes.ok_or(0u64)?);
+        Ok(())
+    }
+
+    /// Forgets everything from byte `to` on.
+    pub(super) fn cut(&mut self, to: u64) {
+        self.bytes.truncate(to.saturating_sub(self.from) as usize);
+        self.from = self.from.min(to);
+        self.written = self.written.min(to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pushed(count: u64) -> (tempfile::TempDir, QueueFiles, Tail) {
+        let dir = tempfile::tempdir().expect("folder");
+        let files = QueueFiles::none(dir.path().join("T/0"), 6_000_000);
+        let mut tail = Tail::default();
+        for n in 0..count {
+            tail.push(&[n as u8; 20], &files).expect("pushed");
+        }
+        (dir, files, tail)
+    }
+
+    #[test]
+    fn a_few_entries_touch_no_file_and_many_keep_the_newest_here() {
+        let (_dir, files, tail) = pushed(256);
+        assert!(files.is_empty());
+        assert_eq!(
+            (tail.from, tail.end(), tail.bytes.capacity()),
+            (0, 5120, 5120)
+        );
+        let (_dir, files, tail) = pushed(257);
+        assert!(!files.is_empty());
+        assert_eq!((tail.from, tail.written, tail.end()), (2560, 5120, 5140));
+        assert_eq!(tail.bytes.capacity(), 5120);
+    }
+
+    #[test]
+    fn what_is_not_here_any_more_is_in_the_files() {
+        let (_dir, files, mut tail) = pushed(1000);
+        tail.write(&files).expect("written");
+        tail.give_up();
+        assert_eq!(tail.bytes.capacity(), 0);
+        let (mut here, mut there) = ([0; 20], [0; 20]);
+        let file = files.open_at(0).expect("there");
+        for n in 0..1000 {
+            assert_eq!(tail.copy(n * 20, &mut here), Err(20_000 - n * 20));
+            files.read(&file, n * 20, &mut there).expect("read");
+            assert_eq!(there, [n as u8; 20]);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_finds_no_room_is_not_added_and_can_be_tried_again() {
+        let (dir, files, mut tail) = pushed(256);
+        std::fs::write(dir.path().join("T"), "in the way").expect("written");
+        assert!(tail.push(&[1; 20], &files).is_err());
+        assert!(tail.push(&[1; 20], &files).is_err());
+        assert_eq!((tail.from, tail.end()), (0, 5120));
+        std::fs::remove_file(dir.path().join("T")).expect("removed");
+        tail.push(&[1; 20], &files).expect("pushed");
+        assert_eq!((tail.written, tail.end()), (5120, 5140));
+    }
+
+    #[test]
+    fn a_cut_takes_from_the_end_what_is_here() {
+        let (_dir, files, mut tail) = pushed(300);
+        tail.cut(5500);
+        assert_eq!((tail.from, tail.written, tail.end()), (2560, 5120, 5500));
+        tail.cut(100);
+        assert_eq!((tail.from, tail.written, tail.end()), (100, 100, 100));
+        tail.push(&[1; 20], &files).expect("pushed");
+        assert_eq!(tail.end(), 120);
+    }
+}
