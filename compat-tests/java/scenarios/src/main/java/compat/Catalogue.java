@@ -53,6 +53,21 @@ final class Catalogue {
         ALL.put("late_consumer_from_last", Late::last);
         ALL.put("late_consumer_from_timestamp", Late::timestamp);
 
+        ALL.put("orderly_one_consumer", Ordered::oneConsumer);
+        ALL.put("orderly_three_come_and_go", Ordered::threeComeAndGo);
+        ALL.put("orderly_suspends", Ordered::suspends);
+        ALL.put("orderly_dead_letter", Ordered::deadLetter);
+        ALL.put("orderly_lives_through_restart", Ordered::livesThroughRestart);
+        ALL.put("locks_by_hand", Ordered::locksByHand);
+
+        ALL.put("retry_until_it_works", Retry::untilItWorks);
+        ALL.put("retry_level_of_the_consumer", Retry::levelOfTheConsumer);
+        ALL.put("retry_dead_letter", Retry::deadLetterAfterMax);
+        ALL.put("retry_given_back_by_hand", Retry::givenBackByHand);
+        ALL.put("retry_sent_by_the_client", Retry::sentByTheClient);
+        ALL.put("retry_group_settings", Retry::groupSettings);
+        ALL.put("refuse_give_back", Retry::badRequests);
+
         ALL.put("broker_restarted", Restarts::brokerClean);
         ALL.put("consumer_lives_through_restart", Restarts::consumerLivesOn);
         ALL.put("broker_killed", Restarts::brokerKilled);

@@ -132,9 +132,22 @@ final class Inbox implements MessageListenerConcurrently {
 
     /** The queues this consumer holds now, without its retry topic. */
     Set<MessageQueue> queues() {
+        return queues(consumer);
+    }
+
+    static Set<MessageQueue> queues(DefaultMQPushConsumer consumer) {
+        return held(consumer, false);
+    }
+
+    /** The queues of its retry topic that a consumer holds now. */
+    static Set<MessageQueue> retryQueues(DefaultMQPushConsumer consumer) {
+        return held(consumer, true);
+    }
+
+    private static Set<MessageQueue> held(DefaultMQPushConsumer consumer, boolean retry) {
         Set<MessageQueue> queues = new TreeSet<>();
         for (MessageQueue queue : consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl().getProcessQueueTable().keySet()) {
-            if (!queue.getTopic().startsWith(MixAll.RETRY_GROUP_TOPIC_PREFIX)) {
+            if (queue.getTopic().startsWith(MixAll.RETRY_GROUP_TOPIC_PREFIX) == retry) {
                 queues.add(queue);
             }
         }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 import org.apache.rocketmq.client.ClientConfig;
@@ -105,13 +106,7 @@ final class Scene implements AutoCloseable {
 
     Inbox consume(String which, String topic, String tags, Consumer<DefaultMQPushConsumer> settings)
         throws MQClientException {
-        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group(which));
-        instance(consumer);
-        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
-        // A pool of 20 threads a consumer, 4.x's least by default, would only cost memory here.
-        consumer.setConsumeThreadMin(2);
-        consumer.setConsumeThreadMax(2);
-        consumer.subscribe(topic, tags);
+        DefaultMQPushConsumer consumer = pushConsumer(which, topic, tags);
         settings.accept(consumer);
         Inbox inbox = new Inbox(this, consumer);
         consumer.registerMessageListener(inbox);
@@ -124,6 +119,26 @@ final class Scene implements AutoCloseable {
             throw refused;
         }
         return inbox;
+    }
+
+    /** A started push consumer of {@code topic} with a listener of its own, which {@code settings} registers. */
+    DefaultMQPushConsumer push(String which, String topic, Consumer<DefaultMQPushConsumer> settings) throws MQClientException {
+        DefaultMQPushConsumer consumer = pushConsumer(which, topic, "*");
+        settings.accept(consumer);
+        closing(consumer::shutdown);
+        consumer.start();
+        return consumer;
+    }
+
+    private DefaultMQPushConsumer pushConsumer(String which, String topic, String tags) throws MQClientException {
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group(which));
+        instance(consumer);
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        // A pool of 20 threads a consumer, 4.x's least by default, would only cost memory here.
+        consumer.setConsumeThreadMin(2);
+        consumer.setConsumeThreadMax(2);
+        consumer.subscribe(topic, tags);
+        return consumer;
     }
 
     /** Settings of every client here; the intervals are short so that nothing waits for a timer of 5 to 30 s. */
@@ -209,6 +224,26 @@ final class Scene implements AutoCloseable {
             Thread.sleep(POLL_MS);
         } while (System.nanoTime() < end);
         throw new AssertionError("waited " + limitMs + " ms for: " + what + "; last seen: " + value, last);
+    }
+
+    /**
+     * Waits for what only comes of sharing out the queues, and has the clients do that twice a second: by itself a client
+     * tries again after 20 s when it came before a route, or before another had given a lock back.
+     */
+    void awaitRebalanced(List<DefaultMQPushConsumer> consumers, String what, Callable<Boolean> condition) throws Exception {
+        AtomicLong asked = new AtomicLong(System.nanoTime());
+        await(what, () -> {
+            if (System.nanoTime() - asked.get() > 500_000_000) {
+                asked.set(System.nanoTime());
+                consumers.forEach(consumer -> consumer.getDefaultMQPushConsumerImpl().getmQClientFactory().rebalanceImmediately());
+            }
+            return condition.call();
+        });
+    }
+
+    /** Waits until a consumer reads its retry topic: the broker makes that with the group's first heartbeat. */
+    void awaitRetryQueue(DefaultMQPushConsumer consumer) throws Exception {
+        awaitRebalanced(List.of(consumer), "the retry queue", () -> !Inbox.retryQueues(consumer).isEmpty());
     }
 
     /** Asks the harness to change the cluster under all clients at once, and waits until that is done. */
