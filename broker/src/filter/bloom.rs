@@ -10,6 +10,7 @@
 //!
 //! Java 4.7.0 `filter/util/BloomFilter.java`, over Guava's `Hashing.murmur3_128`.
 
+use remoting::java::json::number_array;
 use serde::{Deserialize, Serialize};
 
 /// How many bits there are, and how many a group has.
@@ -26,6 +27,7 @@ pub struct BloomBits {
     /// How many bits there are in all.
     pub bit_num: u32,
     /// Which of them, in the order they were worked out.
+    #[serde(serialize_with = "number_array")]
     pub bit_pos: Vec<u32>,
 }
 

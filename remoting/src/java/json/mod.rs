@@ -27,7 +27,7 @@ mod write;
 use std::fmt;
 
 pub use read::read;
-pub use write::{write, write_pretty, write_standard};
+pub use write::{number_array, write, write_pretty, write_standard};
 
 /// How deep objects and lists may stand in each other. Bodies of Java reach 6.
 pub const MAX_DEPTH: usize = 64;

@@ -227,7 +227,39 @@ macro_rules! lists {
     )*};
 }
 
-lists! { SerializeSeq serialize_element SerializeTuple serialize_element SerializeTupleStruct serialize_field }
+lists! { SerializeSeq serialize_element SerializeTupleStruct serialize_field }
+
+/// Java's arrays of numbers, which fastjson keeps on one line in every form.
+struct Row<'w>(Items<'w>);
+
+impl ser::SerializeTuple for Row<'_> {
+    type Ok = ();
+    type Error = JsonError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+        self.0.begin();
+        self.0.empty = false;
+        value.serialize(&mut *self.0.writer)
+    }
+
+    fn end(self) -> Result<(), JsonError> {
+        self.0.writer.depth -= 1;
+        self.0.writer.out.push(self.0.close);
+        Ok(())
+    }
+}
+
+/// Writes a list as Java's array of numbers, for `#[serde(serialize_with)]`.
+///
+/// # Errors
+/// The serializer's.
+pub fn number_array<T: Serialize, S: Serializer>(numbers: &[T], to: S) -> Result<S::Ok, S::Error> {
+    let mut row = to.serialize_tuple(numbers.len())?;
+    for number in numbers {
+        ser::SerializeTuple::serialize_element(&mut row, number)?;
+    }
+    ser::SerializeTuple::end(row)
+}
 
 impl ser::SerializeMap for Items<'_> {
     type Ok = ();
@@ -285,7 +317,7 @@ impl<'w> Serializer for &'w mut Writer {
     type Ok = ();
     type Error = JsonError;
     type SerializeSeq = Items<'w>;
-    type SerializeTuple = Items<'w>;
+    type SerializeTuple = Row<'w>;
     type SerializeTupleStruct = Items<'w>;
     type SerializeTupleVariant = Impossible<(), JsonError>;
     type SerializeMap = Items<'w>;
@@ -377,8 +409,8 @@ impl<'w> Serializer for &'w mut Writer {
         Ok(self.open(b'['))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Items<'w>, JsonError> {
-        Ok(self.open(b'['))
+    fn serialize_tuple(self, _: usize) -> Result<Row<'w>, JsonError> {
+        Ok(Row(self.open(b'[')))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items<'w>, JsonError> {
