@@ -255,3 +255,6 @@ impl Delay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
