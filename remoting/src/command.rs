@@ -112,6 +112,13 @@ impl Command {
         self
     }
 
+    /// About how many bytes it keeps while it waits to be written.
+    pub(crate) fn weight(&self) -> usize {
+        const FIXED: usize = 256;
+        let remark = self.remark.as_ref().map_or(0, String::len);
+        FIXED + remark + self.fields.bytes() + self.body.len()
+    }
+
     /// Whether it answers a request.
     pub fn is_response(&self) -> bool {
         self.flag & REPLY_BIT != 0

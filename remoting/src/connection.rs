@@ -41,6 +41,9 @@ pub use crate::peer::{CallError, Peer};
 /// Room for what one read may bring.
 const READ_BYTES: usize = 64 * 1024;
 
+/// A read buffer over this is given back once it is empty.
+const KEPT_BYTES: usize = 4 * READ_BYTES;
+
 /// So many reads in a row, then the other connections have their turn.
 const READS_A_TURN: u32 = 4;
 
@@ -163,7 +166,7 @@ struct Connection<T, S> {
     out: Outbound,
     tick: Option<Interval>,
     quiet_ticks: u32,
-    /// Nothing is read until what waits for the peer has shrunk.
+    /// Nothing is read or taken out of the outbox until what waits for the peer has shrunk.
     paused: bool,
     stopping: bool,
 }
@@ -177,7 +180,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         let closing = self.take_outbox();
         let written = self.poll_write(cx);
         if self.paused && !self.is_full() {
-            cx.waker().wake_by_ref(); // there is room again: read on
+            cx.waker().wake_by_ref(); // there is room again: go on
         }
         if let Poll::Ready(end) = read {
             return Poll::Ready(end);
@@ -195,12 +198,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        for _ in 0..READS_A_TURN {
+        for reads in 0.. {
+            if let Err(error) = self.serve_frames() {
+                return Poll::Ready(End::Malformed(error));
+            }
+            if !self.account_unfinished() {
+                return Poll::Ready(End::NoRoom);
+            }
             self.paused = self.is_full();
             if self.paused || self.stopping {
                 return Poll::Pending;
             }
-            self.input.reserve(READ_BYTES / 4);
+            if reads == READS_A_TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.make_room();
             match ready!(poll_read_buf(
                 Pin::new(&mut self.stream),
                 cx,
@@ -210,15 +223,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
                 Ok(_) => self.quiet_ticks = 0,
                 Err(error) => return Poll::Ready(End::Io(error)),
             }
-            if let Err(error) = self.serve_frames() {
-                return Poll::Ready(End::Malformed(error));
-            }
-            if !self.account_unfinished() {
-                return Poll::Ready(End::NoRoom);
-            }
         }
-        cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Makes room for a read. A buffer that a large frame has stretched is not kept for the small ones.
+    fn make_room(&mut self) {
+        if self.input.is_empty() && self.input.capacity() > KEPT_BYTES {
+            self.input = BytesMut::with_capacity(READ_BYTES);
+        }
+        self.input.reserve(READ_BYTES / 4);
     }
 
     fn is_full(&self) -> bool {
@@ -226,8 +240,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
             || self.waiting.len() >= self.limits.waiting_requests
     }
 
+    /// Serves the frames that have arrived, as long as their replies have room.
     fn serve_frames(&mut self) -> Result<(), DecodeError> {
-        while let Some(frame) = frame::take_frame(&mut self.input, self.limits.frame_bytes)? {
+        while !self.is_full() {
+            let Some(frame) = frame::take_frame(&mut self.input, self.limits.frame_bytes)? else {
+                break;
+            };
             let command = frame::decode(frame)?;
             if command.is_response() {
                 self.peer.complete(command);
@@ -270,9 +288,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         }
     }
 
-    /// Takes what other tasks have left for this peer. Whether the connection is to close behind it.
+    /// Takes what other tasks have left for this peer, if it has room. Whether the connection is to close behind it.
     fn take_outbox(&mut self) -> bool {
-        let Taken { commands, close } = self.peer.take_outbox();
+        let has_room = self.out.remaining() < self.limits.outbound_bytes;
+        self.paused |= !has_room;
+        let Taken { commands, close } = self.peer.take_outbox(has_room);
         commands
             .into_iter()
             .for_each(|command| frame::encode(command, &mut self.out));
@@ -383,5 +403,58 @@ impl Future for Waiting {
             Err(panic) => Err(self.ticket.panicked(&*panic)),
         };
         Poll::Ready((self.ticket, result))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    struct Echo;
+
+    impl Service for Echo {
+        fn call(self: &Arc<Self>, _: &Arc<Peer>, _: Command) -> Answer {
+            Command::success().into()
+        }
+
+        fn closed(&self, _: &Arc<Peer>) {}
+    }
+
+    /// A connection that is closed after ten seconds of silence, and its other end.
+    fn connect() -> (DuplexStream, tokio::task::JoinHandle<()>) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let limits = Limits {
+            frame_bytes: frame::FRAME_LIMIT_BYTES,
+            outbound_bytes: 1 << 20,
+            waiting_requests: 1,
+            idle: Duration::from_secs(10),
+            unfinished: Arc::new(Budget::new(1 << 20)),
+        };
+        let peer = Arc::new(Peer::new(nowhere, nowhere, limits.outbound_bytes));
+        let served = serve(ours, peer, Arc::new(Echo), limits, CancellationToken::new());
+        (theirs, tokio::spawn(served))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_is_closed_and_a_busy_one_is_not() {
+        let (_silent, silent_end) = connect();
+        let (mut busy, busy_end) = connect();
+        let mut request = Outbound::default();
+        frame::encode(Command::request(1), &mut request);
+        let request = request.copy_to_bytes(request.remaining());
+        let started = tokio::time::Instant::now();
+        for _ in 0..12 {
+            busy.write_all(&request).await.expect("open");
+            assert!(busy.read(&mut [0; 1024]).await.expect("open") > 0);
+            tokio::time::sleep(Duration::from_secs(3)).await; // of the paused clock
+        }
+        assert!(silent_end.is_finished() && !busy_end.is_finished());
+        silent_end.await.expect("ended");
+        drop(busy);
+        busy_end.await.expect("ended");
+        assert!(started.elapsed() >= Duration::from_secs(36));
     }
 }

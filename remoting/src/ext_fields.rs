@@ -97,6 +97,14 @@ impl ExtFields {
         self.written().reserve(bytes);
     }
 
+    /// Bytes of their text, as it is kept here.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.raw {
+            Raw::Json(text) | Raw::Binary(text) => text.len(),
+            Raw::Written(entries) => entries.len(),
+        }
+    }
+
     /// The fields as entries of the binary form, if they are in it already.
     pub(crate) fn as_binary(&self) -> Option<&[u8]> {
         match &self.raw {

@@ -16,7 +16,9 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::command::{Command, HeaderForm};
+use crate::code::response;
+use crate::command::{Body, Command, HeaderForm};
+use crate::ext_fields::ExtFields;
 use crate::outbound::Outbound;
 use crate::{header_binary, header_json};
 
@@ -25,6 +27,9 @@ use crate::{header_binary, header_json};
 pub const FRAME_LIMIT_BYTES: u64 = 16_777_216;
 
 const PREFIX_BYTES: u64 = 4;
+
+/// What three bytes can say.
+const HEADER_LIMIT_BYTES: usize = 0x00ff_ffff;
 
 /// Why a peer's bytes are not a command. The connection that sent them is closed, as Java does.
 #[derive(Debug, PartialEq, Eq)]
@@ -150,7 +155,7 @@ pub fn decode(mut frame: Bytes) -> Result<Command, DecodeError> {
     Ok(command)
 }
 
-/// Appends `command` as a frame to `out`.
+/// Appends `command` as a frame to `out`. A header that no frame can hold goes out as an error in its place.
 pub fn encode(command: Command, out: &mut Outbound) {
     let body_bytes = command.body.len();
     let frame = out.tail();
@@ -161,6 +166,10 @@ pub fn encode(command: Command, out: &mut Outbound) {
         HeaderForm::Binary => header_binary::encode(&command, frame),
     }
     let header_bytes = frame.len() - start - 8;
+    if header_bytes > HEADER_LIMIT_BYTES {
+        frame.truncate(start);
+        return encode(too_long(&command, header_bytes), out);
+    }
     let form = u32::from(command.form == HeaderForm::Binary) << 24;
     if let Some((length, word)) = frame
         .get_mut(start..start + 8)
@@ -170,10 +179,20 @@ pub fn encode(command: Command, out: &mut Outbound) {
         word.copy_from_slice(&(form | header_bytes as u32).to_be_bytes());
     }
     match command.body {
-        crate::command::Body::Bytes(bytes) => out.push(bytes),
-        crate::command::Body::Slices(slices) => {
-            slices.into_iter().for_each(|slice| out.push(slice))
-        }
+        Body::Bytes(bytes) => out.push(bytes),
+        Body::Slices(slices) => slices.into_iter().for_each(|slice| out.push(slice)),
+    }
+}
+
+fn too_long(command: &Command, header_bytes: usize) -> Command {
+    Command {
+        code: response::SYSTEM_ERROR,
+        remark: Some(format!(
+            "a header of {header_bytes} bytes fits into no frame"
+        )),
+        fields: ExtFields::default(),
+        body: Body::default(),
+        ..command.clone()
     }
 }
 
@@ -256,5 +275,19 @@ mod tests {
             decode(Bytes::from_static(&[2, 0, 0, 0])).err(),
             Some(DecodeError::HeaderForm(2))
         );
+    }
+
+    #[test]
+    fn a_header_that_no_frame_can_hold_goes_out_as_an_error() {
+        let mut out = Outbound::default();
+        let mut reply = Command::success().with_remark("\u{1}".repeat(3 << 20)); // six characters each in JSON
+        reply.opaque = 7;
+        encode(reply, &mut out);
+        let mut bytes = BytesMut::from(&*out.copy_to_bytes(out.remaining()));
+        let frame = take_frame(&mut bytes, FRAME_LIMIT_BYTES)
+            .expect("short")
+            .expect("whole");
+        let read = decode(frame).expect("valid");
+        assert_eq!((read.code, read.opaque), (1, 7));
     }
 }

@@ -152,7 +152,7 @@ impl Peer {
     }
 
     fn send(&self, command: Command) -> Result<(), CallError> {
-        let bytes = command.body.len() + 512;
+        let bytes = command.weight();
         {
             let mut outbox = self.outbox.lock();
             if outbox.close || outbox.ended {
@@ -175,11 +175,16 @@ impl Peer {
         self.task.register(waker);
     }
 
-    pub(crate) fn take_outbox(&self) -> Taken {
+    /// The commands that wait, unless there is no room for them yet, and whether the connection is to close.
+    pub(crate) fn take_outbox(&self, has_room: bool) -> Taken {
         let mut outbox = self.outbox.lock();
-        outbox.bytes = 0;
+        let mut commands = Vec::new();
+        if has_room {
+            outbox.bytes = 0;
+            commands = std::mem::take(&mut outbox.commands);
+        }
         Taken {
-            commands: std::mem::take(&mut outbox.commands),
+            commands,
             close: outbox.close,
         }
     }

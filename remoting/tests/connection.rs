@@ -255,12 +255,11 @@ async fn a_client_that_stops_reading_is_not_read_from_until_it_reads() {
     let (probe, _server, addr) = serve(config).await;
     let mut stream = TcpStream::connect(&addr).await.expect("connect");
     const REQUESTS: usize = 64;
+    let mut all = BytesMut::new();
     for _ in 0..REQUESTS {
-        stream
-            .write_all(&frame_of(Command::request(LARGE)))
-            .await
-            .expect("write");
+        all.extend_from_slice(&frame_of(Command::request(LARGE)));
     }
+    stream.write_all(&all).await.expect("write"); // in one read of the server, too
     // Another connection is served meanwhile, and the 64 MiB of replies have not been made ahead of their reader.
     let client = Client::new(ClientConfig::default());
     client
@@ -277,32 +276,55 @@ async fn a_client_that_stops_reading_is_not_read_from_until_it_reads() {
 }
 
 #[tokio::test]
-async fn a_silent_connection_is_closed_and_a_busy_one_is_not() {
+async fn what_is_pushed_to_a_client_that_does_not_read_is_bounded() {
     let config = ServerConfig {
-        idle: Duration::from_millis(300),
+        outbound_limit_bytes: 1 << 20,
+        send_buffer_bytes: 64 << 10,
         ..ServerConfig::default()
     };
     let (probe, _server, addr) = serve(config).await;
-    let busy = Client::new(ClientConfig::default());
-    let silent = TcpStream::connect(&addr).await.expect("connect");
-    let keep_busy = async {
-        loop {
-            busy.call(&addr, Command::request(ECHO), LIMIT)
-                .await
-                .expect("open");
-            tokio::time::sleep(Duration::from_millis(50)).await; // the load's rhythm
+    let mut stream = TcpStream::connect(&addr).await.expect("connect");
+    let mut input = BytesMut::new();
+    stream
+        .write_all(&frame_of(Command::request(CALL_BACK)))
+        .await
+        .expect("write");
+    read_command(&mut stream, &mut input).await.expect("open");
+    let peer = probe.peers.lock().pop().expect("known");
+    let push = || peer.push(Command::request(40).with_body(vec![0; 512 << 10]));
+    let mut accepted = 0;
+    let overflow = loop {
+        match push() {
+            Ok(()) => accepted += 1,
+            Err(error) => break error,
         }
+        assert!(
+            accepted < 100,
+            "50 MiB wait for a client that does not read"
+        );
+        tokio::task::yield_now().await; // the connection takes what it will
     };
-    tokio::select! {
-        () = keep_busy => unreachable!("it never ends"),
-        told = probe.closed.acquire() => told.expect("told").forget(),
-    }
-    assert_eq!(
-        probe.closed.available_permits(),
-        0,
-        "the busy connection was closed"
+    assert!(
+        matches!(overflow, CallError::Overflow { .. }),
+        "{overflow:?}"
     );
-    drop(silent);
+    for _ in 0..accepted {
+        assert_eq!(
+            read_command(&mut stream, &mut input)
+                .await
+                .expect("open")
+                .code,
+            40
+        );
+    }
+    push().expect("there is room again");
+    assert_eq!(
+        read_command(&mut stream, &mut input)
+            .await
+            .expect("open")
+            .code,
+        40
+    );
 }
 
 #[tokio::test]
