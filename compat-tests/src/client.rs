@@ -98,8 +98,10 @@ impl Client {
                 client_log.display()
             ))
             .arg(format!("-Drocketmq.log.root={}", client_log.display())) // the same in 5.x
-            // An orderly client keeps the lock of a queue that it gives up while it has messages of it, 20 s by default.
+            // An orderly client keeps the lock of a queue that it gives up while it has messages of it, 20 s by default,
+            // and begins with a queue at its next renewal of locks, every 20 s.
             .arg("-Drocketmq.client.unlockDelayTimeMills=1000")
+            .arg("-Drocketmq.client.rebalance.lockInterval=500")
             .arg("-Dfile.encoding=UTF-8")
             .args(["compat.Main", prefix])
             .env("HOME", home.path())
