@@ -227,19 +227,21 @@ macro_rules! lists {
     )*};
 }
 
-lists! { SerializeSeq serialize_element SerializeTupleStruct serialize_field }
+lists! { SerializeSeq serialize_element SerializeTuple serialize_element }
 
-/// Java's arrays of numbers, which fastjson keeps on one line in every form.
+/// Java's arrays of numbers, which fastjson keeps on one line in every form. They come as tuple structs, see [`number_array`].
 struct Row<'w>(Items<'w>);
 
-impl ser::SerializeTuple for Row<'_> {
+impl ser::SerializeTupleStruct for Row<'_> {
     type Ok = ();
     type Error = JsonError;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
         self.0.begin();
         self.0.empty = false;
-        value.serialize(&mut *self.0.writer)
+        value.serialize(&mut *self.0.writer)?;
+        self.0.writer.null = false;
+        Ok(())
     }
 
     fn end(self) -> Result<(), JsonError> {
@@ -254,11 +256,11 @@ impl ser::SerializeTuple for Row<'_> {
 /// # Errors
 /// The serializer's.
 pub fn number_array<T: Serialize, S: Serializer>(numbers: &[T], to: S) -> Result<S::Ok, S::Error> {
-    let mut row = to.serialize_tuple(numbers.len())?;
+    let mut row = to.serialize_tuple_struct("", numbers.len())?;
     for number in numbers {
-        ser::SerializeTuple::serialize_element(&mut row, number)?;
+        ser::SerializeTupleStruct::serialize_field(&mut row, number)?;
     }
-    ser::SerializeTuple::end(row)
+    ser::SerializeTupleStruct::end(row)
 }
 
 impl ser::SerializeMap for Items<'_> {
@@ -317,8 +319,8 @@ impl<'w> Serializer for &'w mut Writer {
     type Ok = ();
     type Error = JsonError;
     type SerializeSeq = Items<'w>;
-    type SerializeTuple = Row<'w>;
-    type SerializeTupleStruct = Items<'w>;
+    type SerializeTuple = Items<'w>;
+    type SerializeTupleStruct = Row<'w>;
     type SerializeTupleVariant = Impossible<(), JsonError>;
     type SerializeMap = Items<'w>;
     type SerializeStruct = Items<'w>;
@@ -409,12 +411,12 @@ impl<'w> Serializer for &'w mut Writer {
         Ok(self.open(b'['))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Row<'w>, JsonError> {
-        Ok(Row(self.open(b'[')))
+    fn serialize_tuple(self, _: usize) -> Result<Items<'w>, JsonError> {
+        Ok(self.open(b'['))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Items<'w>, JsonError> {
-        Ok(self.open(b'['))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Row<'w>, JsonError> {
+        Ok(Row(self.open(b'[')))
     }
 
     fn serialize_tuple_variant(
