@@ -86,13 +86,20 @@ pub(crate) fn put(
     index.map_or(Ok(()), |index| index.put(record, &handles))
 }
 
+/// An entry that became readable.
+struct Added<'a> {
+    topic: Cow<'a, str>,
+    queue_offset: QueueOffset,
+    tags_code: i64,
+}
+
 /// Writes the queue entry of one record, if it has one; `Some` if it became readable by that.
 fn put_queue_entry<'a>(
     record: &Record<'a>,
     handles: &Handles<'_>,
     queues: &QueueTable,
     levels: &DelayLevels,
-) -> Result<Option<(Cow<'a, str>, i64)>, StoreError> {
+) -> Result<Option<Added<'a>>, StoreError> {
     if !has_queue_entry(record.sys_flag) {
         return Ok(None);
     }
@@ -118,10 +125,17 @@ fn put_queue_entry<'a>(
                 log_offset = record.log_offset,
                 "leave out a record whose topic cannot be a folder"
             );
-            Put::AlreadyThere
+            Put::Impossible
         }
     };
-    Ok((put == Put::Added).then_some((topic, tags_code)))
+    Ok(match put {
+        Put::Added(queue_offset) => Some(Added {
+            topic,
+            queue_offset,
+            tags_code,
+        }),
+        Put::AlreadyThere | Put::Impossible => None,
+    })
 }
 
 /// The dispatcher's thread.
@@ -207,12 +221,12 @@ impl Dispatcher {
         }
         let end = record.log_offset.unsigned_abs() + u64::from(record.record_bytes);
         self.progress.advance(end, Some(record.store_timestamp_ms));
-        if let Some((topic, tags_code)) = added {
+        if let Some(added) = added {
             self.arrivals.arrived(&Arrival {
-                topic: &topic,
+                topic: &added.topic,
                 queue_id: record.queue_id,
-                queue_offset: QueueOffset(record.queue_offset),
-                tags_code,
+                queue_offset: added.queue_offset,
+                tags_code: added.tags_code,
                 store_timestamp_ms: record.store_timestamp_ms,
                 properties: record.properties,
             });

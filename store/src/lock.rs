@@ -1,7 +1,9 @@
 //! One owner, and whether the last one left in order.
 //!
 //! `lock`: a POSIX record lock, which is what the JDK takes, so that Java's broker and this one keep
-//! each other out. Ours covers the whole file, Java's byte 0. The rule that is easy to break: such a
+//! each other out. Ours covers the whole file, Java's byte 0. The log's folder, which need not lie below
+//! the root, has an `flock` of its own: of two brokers with roots of their own and one log, which Java
+//! lets start, the second would overwrite what the first acknowledged. The rule that is easy to break: such a
 //! lock belongs to the process and goes when *any* descriptor of the file is closed, so within one
 //! process a table says who has it. `abort`: there while the store is open.
 //! Java 4.7.0 `store/DefaultMessageStore.java`: `start`, `createTempFile`. Java locks after recovery.
@@ -13,7 +15,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use parking_lot::Mutex;
-use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::fs::{FlockOperation, fcntl_lock, flock};
+use rustix::io::Errno;
 
 use crate::error::StoreError;
 use crate::mapped::disk;
@@ -26,16 +29,16 @@ static HELD: Mutex<Option<HashSet<(u64, u64)>>> = Mutex::new(None);
 pub(crate) struct StoreLock {
     file: Option<File>,
     inode: (u64, u64),
+    _log_dir: File,
 }
 
 impl StoreLock {
-    /// Takes the lock of the store at `root`, whose folder is made if need be.
+    /// Takes the lock of the store at `root` with its log in `log_dir`; both are there.
     ///
     /// # Errors
-    /// `AlreadyStarted` if this or another process has it.
-    pub(crate) fn take(root: &Path) -> Result<StoreLock, StoreError> {
+    /// `AlreadyStarted` if this or another process has one of them.
+    pub(crate) fn take(root: &Path, log_dir: &Path) -> Result<StoreLock, StoreError> {
         let path = paths::lock(root);
-        fs::create_dir_all(root).map_err(StoreError::io("make", root))?;
         let taken = || StoreError::AlreadyStarted { lock: path.clone() };
         let mut held = HELD.lock();
         let held = held.get_or_insert_default();
@@ -50,7 +53,13 @@ impl StoreLock {
             .truncate(false)
             .open(&path);
         let mut file = open.map_err(StoreError::io("open", &path))?;
-        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| taken())?;
+        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(
+            |errno| match errno {
+                Errno::AGAIN | Errno::ACCESS => taken(),
+                other => StoreError::io("lock", &path)(other.into()),
+            },
+        )?;
+        let log_dir = lock_dir(log_dir)?;
         let written = file
             .write_all(b"lock")
             .and_then(|()| file.sync_all())
@@ -61,8 +70,25 @@ impl StoreLock {
         Ok(StoreLock {
             file: Some(file),
             inode,
+            _log_dir: log_dir,
         })
     }
+}
+
+fn lock_dir(dir: &Path) -> Result<File, StoreError> {
+    let opened = File::open(dir).map_err(StoreError::io("open", dir))?;
+    match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::AGAIN) => {
+            return Err(StoreError::AlreadyStarted {
+                lock: dir.to_owned(),
+            });
+        }
+        Err(error) => {
+            tracing::warn!(%error, dir = %dir.display(), "this file system locks no folders: see to it that no other broker has this log");
+        }
+    }
+    Ok(opened)
 }
 
 impl Drop for StoreLock {

@@ -42,6 +42,7 @@ pub(crate) fn recover(
             tracing::warn!(dir = %config.commit_log_dir.display(), "the log has no files, remove the queues");
             parts.queues.destroy()?;
         }
+        parts.cut_index(0)?;
         return parts.log.cut(0, 0, !clean);
     }
     let from = start(config, clean, settled, &parts);
@@ -52,6 +53,7 @@ pub(crate) fn recover(
     let (queues, index) = (&*parts.queues, parts.index.as_deref());
     let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index, levels);
     let end = parts.log.scan(from, config.check_crc_on_recover, put)?;
+    parts.log.tell_end(end, config.check_crc_on_recover);
     parts.log.cut(from, end, !clean)?;
     parts.queues.for_each_mut(|queue| queue.cut(end))?;
     parts.cut_index(end)?;

@@ -10,6 +10,7 @@
 //! Threads are started last and stopped first, each by its bell. A store that is dropped without
 //! `close` is left as a crash would leave it. Java 4.7.0 `store/DefaultMessageStore.java`.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -46,6 +47,10 @@ const BAD_LEVELS: StoreError = StoreError::Config {
     reason: "is no list of delays such as 1s 5s 10s 30s 1m 2h 1d, one blank between them",
 };
 
+/// Most bytes a query by key finds, if it is more than one message: Java's clients close a connection
+/// that sends them a frame of more than 16 MiB.
+const QUERY_BYTES: usize = 16 * 1024 * 1024 - 64 * 1024;
+
 /// An open store. Calls block for as long as a page fault or a new file takes, unless they say more.
 pub struct Store {
     config: StoreConfig,
@@ -81,19 +86,23 @@ impl Store {
         arrivals: Arc<dyn Arrivals>,
     ) -> Result<Arc<Store>, StoreError> {
         let levels = DelayLevels::parse(&config.message_delay_level).ok_or(BAD_LEVELS)?;
-        let lock = StoreLock::take(&config.root_dir)?;
+        let queue_dir = paths::consume_queue_dir(&config.root_dir);
+        let index_dir = paths::index_dir(&config.root_dir);
+        for dir in [&config.commit_log_dir, &queue_dir, &index_dir] {
+            disk::make_dir(dir).map_err(StoreError::io("make", dir))?;
+        }
+        let lock = StoreLock::take(&config.root_dir, &config.commit_log_dir)?;
         let clean = !paths::abort(&config.root_dir).exists();
         let mut log = CommitLog::open(&config)?;
         let mut index = config
             .message_index_enable
             .then(|| IndexService::open(&config))
             .transpose()?;
-        let queue_dir = paths::consume_queue_dir(&config.root_dir);
         let mut queues = QueueTable::open(queue_dir.clone(), config.queue_file_bytes(), !clean)?;
         let checkpoint = Checkpoint::open(&paths::checkpoint(&config.root_dir))?;
         let settled = checkpoint.read();
         mark_open(&config.root_dir)?;
-        let opened = disk::open_dir(&queue_dir).map_err(StoreError::io("open", queue_dir))?;
+        let opened = File::open(&queue_dir).map_err(StoreError::io("open", queue_dir))?;
         let parts = Parts {
             log: &mut log,
             queues: &mut queues,
@@ -412,7 +421,7 @@ impl Store {
     }
 
     /// Messages with `key`, stored in `[begin_ms, end_ms]`: the newest of them, in log order, `max` and
-    /// `maxMsgsNumBatch` at most. Nothing when the store has no index.
+    /// `maxMsgsNumBatch` at most, and fewer when they are large. Nothing when the store has no index.
     pub fn query_by_key(
         &self,
         topic: &str,
@@ -442,11 +451,14 @@ impl Store {
             {
                 until_ms = record.store_timestamp_ms;
             }
-            result.records.extend(
-                hits.log_offsets
-                    .iter()
-                    .filter_map(|offset| self.record_at(LogOffset(*offset))),
-            );
+            let records = hits.log_offsets.iter();
+            let records = records.filter_map(|offset| self.record_at(LogOffset(*offset)));
+            let mut bytes = 0;
+            result.records.extend(records.take_while(|record| {
+                let is_first = bytes == 0;
+                bytes += record.len();
+                is_first || bytes <= QUERY_BYTES
+            }));
             if !result.records.is_empty() || until_ms < begin_ms {
                 break;
             }

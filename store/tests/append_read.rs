@@ -352,6 +352,25 @@ fn messages_are_found_by_key_and_by_each_word_of_their_keys() {
 }
 
 #[test]
+fn a_query_finds_no_more_bytes_than_a_client_takes_in_one_frame() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (store, _) = open(StoreConfig {
+        commit_log_file_bytes: 64 * 1024 * 1024,
+        max_message_bytes: 16 * 1024 * 1024,
+        ..config(dir.path())
+    });
+    for len in [3, 5, 5, 5, 5] {
+        let body = vec![7; len * 1024 * 1024];
+        store
+            .append(&message("T", 0, &body, "KEYS\u{1}same\u{2}"))
+            .expect("stored");
+    }
+    settle(&store);
+    let found = store.query_by_key("T", "same", 32, 0, i64::MAX);
+    assert_eq!(found.records.len(), 3);
+}
+
+#[test]
 fn offsets_are_found_by_time() {
     let dir = tempfile::tempdir().expect("folder");
     let (store, arrived) = open(config(dir.path()));

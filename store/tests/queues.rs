@@ -126,6 +126,29 @@ fn while_entries_cannot_be_written_messages_are_refused_and_none_is_lost() {
 }
 
 #[test]
+fn readers_hear_of_a_message_though_its_index_entry_had_to_wait() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (store, arrived) = open(config(dir.path()));
+    let index = dir.path().join("index");
+    fs::remove_dir(&index).expect("empty");
+    fs::write(&index, "no file can be made in here").expect("written");
+    append_some(&store, 0, 1);
+    while store.unavailable().is_none() {
+        std::thread::yield_now();
+    }
+    fs::remove_file(&index).expect("removed");
+    assert_eq!(arrived.wait_for(1), [("T".to_owned(), 0, 0)]);
+    settle(&store);
+    assert_eq!(
+        store
+            .query_by_key("T", "key-0", 9, 0, i64::MAX)
+            .records
+            .len(),
+        1
+    );
+}
+
+#[test]
 fn a_store_that_cannot_write_its_queues_when_closed_recovers_them() {
     let dir = tempfile::tempdir().expect("folder");
     let (store, _) = open(config(dir.path()));

@@ -157,6 +157,8 @@ fn a_crash_between_the_flushes_of_log_and_queues_heals_in_either_order() {
         crash_copy(rest, &mixed);
         fs::remove_dir_all(mixed.join("commitlog")).expect("removed");
         crash_copy(&log.join("commitlog"), &mixed.join("commitlog"));
+        // It never claims what the log does not have.
+        fs::copy(early.join("checkpoint"), mixed.join("checkpoint")).expect("copied");
         let (store, _) = open(config(&mixed));
         let count = if log == &late { 800 } else { 400 };
         assert_holds(&store, count);
@@ -239,6 +241,7 @@ fn a_log_that_is_gone_takes_its_queues_along() {
     append_some(&store, 0, 20);
     settle(&store);
     assert_holds(&store, 20);
+    assert_found(&store, 0..20);
 }
 
 #[test]
@@ -339,6 +342,64 @@ fn is_locked_for_others(root: &Path) -> bool {
     locks
         .lines()
         .any(|line| line.contains("POSIX") && line.contains("WRITE") && line.contains(&ours))
+}
+
+#[test]
+fn a_log_has_one_owner_whatever_root_it_is_opened_from() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |root: &str| StoreConfig {
+        commit_log_dir: dir.path().join("log"),
+        ..config(&dir.path().join(root))
+    };
+    let (store, _) = open(at("a"));
+    assert!(matches!(
+        refusal(at("b")),
+        StoreError::AlreadyStarted { .. }
+    ));
+    append_some(&store, 0, 10);
+    settle(&store);
+    assert!(store.close());
+    open(at("b"));
+}
+
+#[test]
+fn an_empty_file_in_the_way_of_the_next_log_file_is_made_anew() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (store, _) = open(config(dir.path()));
+    append_some(&store, 0, 1);
+    let next = dir.path().join("commitlog/00000000000000065536");
+    while !next.exists() {
+        std::thread::yield_now();
+    }
+    for base in 2..6 {
+        let left_over = format!("commitlog/{:020}", base * 65536);
+        fs::write(dir.path().join(left_over), vec![0; 65536]).expect("written");
+    }
+    append_some(&store, 1, 2000);
+    settle(&store);
+    assert_holds(&store, 2001);
+}
+
+#[test]
+fn a_queue_number_that_cannot_be_costs_its_entry_and_never_the_start() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (store, _) = open(config(dir.path()));
+    let appended = append_some(&store, 0, 10);
+    settle(&store);
+    assert!(store.close());
+    let log = dir.path().join("commitlog/00000000000000000000");
+    let mut log = fs::OpenOptions::new().write(true).open(log).expect("there");
+    let queue_offset = appended[0].log_offset.0 + 20;
+    log.seek(SeekFrom::Start(queue_offset)).expect("there");
+    log.write_all(&[0x10]).expect("written");
+    fs::remove_dir_all(dir.path().join("consumequeue")).expect("removed");
+    for _ in 0..2 {
+        let (store, _) = open(config(dir.path()));
+        assert_eq!(bodies(&store, "T", 1).len(), 5);
+        assert_eq!(bodies(&store, "T", 0).len(), 4);
+        assert_eq!(store.max_offset("T", 0), QueueOffset(5));
+        assert!(store.close());
+    }
 }
 
 #[test]

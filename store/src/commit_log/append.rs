@@ -94,6 +94,9 @@ impl CommitLog {
         parts: &[(usize, i32)],
         queue: &Queue,
     ) -> Result<Place, AppendError> {
+        if u128::from(self.held_ms()) > self.busy_timeout.as_millis() {
+            return Err(AppendError::OsPageCacheBusy); // without the wait: others wait already
+        }
         let mut tail = self
             .tail
             .try_lock_for(self.busy_timeout)
@@ -154,8 +157,9 @@ impl CommitLog {
             place
         };
         queue.set_next(next);
-        self.last_store_timestamp_ms.store(now, Ordering::Release);
         self.end.store(log_offset, Ordering::Release);
+        // Behind `end`: who has read this time finds its record below `end`.
+        self.last_store_timestamp_ms.store(now, Ordering::Release);
         Ok(place)
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct CommitLog {
     end: AtomicU64,
     /// When the present holder of the lock got it, 0 while nobody holds it. Milliseconds since 1970.
     held_since_ms: AtomicI64,
-    /// Store time of the last record below `end`, or of a later one.
+    /// Store time of the last record below `end`, or of one before it.
     last_store_timestamp_ms: AtomicI64,
     record_limit_bytes: u64,
     busy_timeout: Duration,
@@ -92,7 +92,7 @@ impl CommitLog {
         self.end.load(Ordering::Acquire)
     }
 
-    /// A time that no record below `end`, read after this call, is later than.
+    /// Store time of a record that is below `end`, if `end` is read after this call.
     pub(crate) fn last_store_timestamp_ms(&self) -> i64 {
         self.last_store_timestamp_ms.load(Ordering::Acquire)
     }

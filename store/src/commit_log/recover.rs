@@ -18,6 +18,7 @@ use crate::error::StoreError;
 use crate::mapped::file::MappedFile;
 use crate::record::Record;
 use crate::record::decode::{Frame, frame};
+use crate::record::layout::BLANK_BYTES;
 
 /// Files Java looks through after a clean stop, counted from the end.
 const FILES_CHECKED: usize = 3;
@@ -100,6 +101,46 @@ impl CommitLog {
             }
         }
         Ok(at)
+    }
+
+    /// Says what ended the log at `end`, unless nothing was ever written there: a WARN for a record that
+    /// was torn, an ERROR when whole ones behind it go with it.
+    pub(crate) fn tell_end(&self, end: u64, check_crc: bool) {
+        let file = self.files.find(end);
+        let bytes = file
+            .as_deref()
+            .and_then(|file| file.get(end, file.end() - end));
+        let bytes = bytes.unwrap_or_default();
+        if bytes
+            .iter()
+            .take(BLANK_BYTES as usize)
+            .all(|byte| *byte == 0)
+        {
+            return;
+        }
+        let (reason, behind) = match frame(bytes) {
+            Ok(Frame::Blank) => return, // no file follows yet
+            Ok(Frame::Message(record)) => {
+                let reason = match record.check_body() {
+                    Err(error) => error.to_string(),
+                    Ok(()) => format!("it says it lies at {}", record.log_offset),
+                };
+                (reason, Some(end + u64::from(record.record_bytes)))
+            }
+            Err(error) => (error.to_string(), None),
+        };
+        let places = [behind, Some(self.next_file(end))];
+        let mut places = places.into_iter().flatten();
+        if let Some(lost) = places.find(|at| self.holds_record(*at, check_crc)) {
+            tracing::error!(
+                end,
+                reason,
+                whole_record_at = lost,
+                "the log is damaged and ends here, messages behind it are lost"
+            );
+        } else {
+            tracing::warn!(end, reason, "the log ends in a record that is not whole");
+        }
     }
 
     /// Ends the log at `end` and makes it ready for appends. With `wipe`, everything from `from` on,

@@ -29,7 +29,12 @@ impl CommitLog {
         if let Some(file) = &tail.file {
             let room = file.room();
             if room > 0 && bytes + BLANK_BYTES > room {
-                file.append_last(&blank(room))
+                // Less than a filler is left in damaged files only.
+                let blank = blank(room);
+                let blank = blank
+                    .get(..room.min(BLANK_BYTES) as usize)
+                    .unwrap_or(&blank);
+                file.append_last(blank)
                     .map_err(|_| AppendError::CreateMappedFileFailed)?;
                 self.end.store(file.end(), Ordering::Release);
             }

@@ -55,7 +55,15 @@ impl QueueFiles {
     pub(super) fn open(dir: PathBuf, file_bytes: u64) -> Result<QueueFiles, StoreError> {
         let mut names = numbered_files(&dir)?;
         drop_unfinished(&mut names, file_bytes)?;
+        let (most, aligned) = (i64::MAX as u64 - file_bytes, |base: u64| {
+            base.is_multiple_of(file_bytes)
+        });
         let first = names.first().map_or(0, |(base, _)| *base);
+        let first = if aligned(first) && first <= most {
+            first
+        } else {
+            0
+        };
         let mut end = first;
         for (base, path) in names {
             let found_bytes = fs::metadata(&path)
@@ -69,10 +77,10 @@ impl QueueFiles {
                     configured_bytes: file_bytes,
                 });
             }
-            if base == end {
+            if base == end && end <= most {
                 end += file_bytes;
             } else {
-                tracing::warn!(path = %path.display(), "leave alone a queue file that does not follow the one before it");
+                tracing::error!(path = %path.display(), "leave alone a queue file that does not follow the one before it");
             }
         }
         Ok(QueueFiles {

@@ -10,7 +10,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -40,6 +40,8 @@ pub(crate) struct Queue {
     pub(super) log_end: AtomicU64,
     /// Bytes known to be on disk.
     pub(super) synced: AtomicU64,
+    /// An entry came whose number was taken: said once.
+    misnumbered: AtomicBool,
 }
 
 /// Entries that are in the files but not known to be on disk.
@@ -53,10 +55,12 @@ pub(crate) struct Unsynced {
 /// What became of an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Put {
-    /// It is readable now.
-    Added,
+    /// It is readable now, under this number.
+    Added(QueueOffset),
     /// It was there before: recovery sees some records twice.
     AlreadyThere,
+    /// Its number cannot be one; it was left out.
+    Impossible,
 }
 
 impl Queue {
@@ -75,6 +79,7 @@ impl Queue {
             max: AtomicU64::new(0),
             log_end: AtomicU64::new(0),
             synced: AtomicU64::new(0),
+            misnumbered: AtomicBool::new(false),
         }
     }
 
@@ -146,23 +151,34 @@ impl Queue {
     /// # Errors
     /// When a file cannot be made. The queue is as before; the same call may be made again.
     pub(crate) fn put(&self, entry: Entry, offset: i64) -> Result<Put, StoreError> {
-        let expected = u64::try_from(offset)
-            .unwrap_or(0)
-            .saturating_mul(ENTRY_BYTES);
         let max = self.max.load(Ordering::Relaxed);
         if entry.log_end() <= self.log_end() {
             return Ok(Put::AlreadyThere);
         }
+        let Some(expected) = self.place_of(offset) else {
+            tracing::error!(queue = %self.path().display(), offset, log_offset = entry.log_offset,
+                "leave out a record whose number in its queue cannot be one");
+            return Ok(Put::Impossible);
+        };
         if max == self.files.first() && self.files.is_empty() {
             self.begin_at(expected)?;
-        } else if expected < max {
-            return Ok(Put::AlreadyThere);
         } else if expected > max {
             self.bridge(max, expected)?;
+        } else if expected < max && !self.misnumbered.swap(true, Ordering::Relaxed) {
+            tracing::error!(queue = %self.path().display(), offset, have = max / ENTRY_BYTES, log_offset = entry.log_offset,
+                "a record has the number of one before it, it and others like it get the next one");
         }
+        let number = QueueOffset((self.max.load(Ordering::Relaxed) / ENTRY_BYTES) as i64);
         self.push(entry)?;
         self.log_end.store(entry.log_end(), Ordering::Relaxed);
-        Ok(Put::Added)
+        Ok(Put::Added(number))
+    }
+
+    /// Byte that the entry `offset` lies at, if its file's end can be one.
+    fn place_of(&self, offset: i64) -> Option<u64> {
+        let place = u64::try_from(offset).ok()?.checked_mul(ENTRY_BYTES)?;
+        let end = place.checked_add(self.files.file_bytes())?;
+        i64::try_from(end).is_ok().then_some(place)
     }
 
     /// Starts the queue at byte `expected`: the part of the file in front of it gets blank entries.
@@ -271,7 +287,8 @@ mod tests {
     fn entries_go_on_over_the_ends_of_files() {
         let (_dir, queue) = queue();
         for n in 0..12 {
-            assert_eq!(queue.put(entry(n * 10), n).expect("put"), Put::Added);
+            let added = Put::Added(QueueOffset(n));
+            assert_eq!(queue.put(entry(n * 10), n).expect("put"), added);
         }
         assert_eq!(
             (queue.min_offset(), queue.max_offset()),
@@ -345,7 +362,30 @@ mod tests {
         queue.put(entry(0), 0).expect("put");
         queue.put(entry(100), 4).expect("put");
         assert_eq!(queue.entry(QueueOffset(4)), Some(entry(100)));
-        queue.put(entry(200), i64::MAX).expect("put");
+        queue.put(entry(200), 1 << 40).expect("put");
         assert_eq!(queue.max_offset(), QueueOffset(6));
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_one_is_left_out() {
+        let (_dir, queue) = queue();
+        for offset in [-1, i64::MIN, i64::MAX, i64::MAX / 20, 1 << 60] {
+            assert_eq!(queue.put(entry(0), offset).expect("put"), Put::Impossible);
+        }
+        assert_eq!(queue.max_offset(), QueueOffset(0));
+        assert_eq!(
+            queue.put(entry(0), 0).expect("put"),
+            Put::Added(QueueOffset(0))
+        );
+    }
+
+    #[test]
+    fn a_message_with_a_number_that_is_taken_is_readable_under_the_next() {
+        let (_dir, queue) = queue();
+        for (n, offset) in [0, 1, 2, 3, 2].into_iter().enumerate() {
+            let added = Put::Added(QueueOffset(n as i64));
+            assert_eq!(queue.put(entry(n as i64 * 10), offset).expect("put"), added);
+        }
+        assert_eq!(queue.entry(QueueOffset(4)), Some(entry(40)));
     }
 }

@@ -6,7 +6,6 @@
 //! `truncateDirtyLogicFiles`.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use super::files::QueueFiles;
@@ -26,19 +25,18 @@ const READ_BYTES: u64 = 3200 * ENTRY_BYTES;
 const KEPT_BYTES: usize = 16 * ENTRY_BYTES as usize;
 
 impl Queue {
-    /// Opens the queue in `dir` and finds its end. `wipe`: the last stop was not clean, so what lies
-    /// behind the end is zeroed. `buffer` is any, and can be used for the next queue.
+    /// The queue of `files`, its end found. `wipe`: the last stop was not clean, so what lies behind the
+    /// end is zeroed. `buffer` is any, and can be used for the next queue.
     ///
     /// # Errors
-    /// When a file has another size than configured, or cannot be read.
-    pub(super) fn open(
-        dir: PathBuf,
+    /// When a file cannot be read.
+    pub(super) fn recover(
         id: u32,
-        file_bytes: u64,
+        files: QueueFiles,
         wipe: bool,
         buffer: &mut Vec<u8>,
     ) -> Result<Queue, StoreError> {
-        let mut queue = Queue::over(id, QueueFiles::open(dir, file_bytes)?);
+        let mut queue = Queue::over(id, files);
         let files = &mut queue.files;
         if files.is_empty() {
             return Ok(queue);
@@ -155,7 +153,8 @@ mod tests {
     }
 
     fn reopened(dir: &Path) -> Queue {
-        Queue::open(dir.to_owned(), 0, 100, true, &mut Vec::new()).expect("opened")
+        let files = QueueFiles::open(dir.to_owned(), 100).expect("opened");
+        Queue::recover(0, files, true, &mut Vec::new()).expect("recovered")
     }
 
     #[test]

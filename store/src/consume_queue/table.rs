@@ -14,6 +14,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::files::QueueFiles;
 use super::queue::Queue;
 use crate::error::StoreError;
 use crate::paths;
@@ -54,18 +55,23 @@ impl QueueTable {
         file_bytes: u64,
         wipe: bool,
     ) -> Result<QueueTable, StoreError> {
-        let mut topics = Topics::new();
-        let mut buffer = Vec::new();
+        let mut found = Vec::new();
         for (topic, path) in subdirectories(&dir)? {
-            let queues = open_topic(&path, file_bytes, wipe, &mut buffer)?;
+            let queues = open_topic(&path, file_bytes)?;
             if paths::is_topic(&topic) && !queues.is_empty() {
-                topics.insert(
-                    topic.into(),
-                    Arc::new(Topic {
-                        queues: ArcSwap::from_pointee(queues),
-                    }),
-                );
+                found.push((topic, queues));
             }
+        }
+        // All sizes are right: from here on files may be changed.
+        let (mut topics, mut buffer) = (Topics::new(), Vec::new());
+        for (topic, files) in found {
+            let mut recover = |(id, files)| Queue::recover(id, files, wipe, &mut buffer);
+            let queues: Result<Vec<_>, _> = files
+                .into_iter()
+                .map(|queue| recover(queue).map(Arc::new))
+                .collect();
+            let queues = ArcSwap::from_pointee(queues?);
+            topics.insert(topic.into(), Arc::new(Topic { queues }));
         }
         Ok(QueueTable {
             dir,
@@ -169,21 +175,17 @@ impl QueueTable {
     }
 }
 
-fn open_topic(
-    dir: &Path,
-    file_bytes: u64,
-    wipe: bool,
-    buffer: &mut Vec<u8>,
-) -> Result<Vec<Arc<Queue>>, StoreError> {
+fn open_topic(dir: &Path, file_bytes: u64) -> Result<Vec<(u32, QueueFiles)>, StoreError> {
     let mut queues = Vec::new();
     for (name, path) in subdirectories(dir)? {
-        let Ok(id) = name.parse::<u32>() else {
-            continue;
-        };
-        let queue = Queue::open(path, id, file_bytes, wipe, buffer)?;
-        queues.push(Arc::new(queue));
+        match name.parse::<u32>() {
+            Ok(id) if id.to_string() == name => {
+                queues.push((id, QueueFiles::open(path, file_bytes)?));
+            }
+            _ => {}
+        }
     }
-    queues.sort_by_key(|queue| queue.id);
+    queues.sort_by_key(|(id, _)| *id);
     Ok(queues)
 }
 

@@ -150,6 +150,7 @@ impl Future for Durable {
             .registered
             .as_ref()
             .is_some_and(|waker| waker.will_wake(context.waker()))
+            && !self.flush.failed.load(Ordering::Acquire)
         {
             self.registered = Some(context.waker().clone());
             let waiter = Waiter {

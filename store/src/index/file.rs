@@ -166,7 +166,8 @@ impl IndexFile {
         if number == 1 {
             header.set_begin(log_offset, store_timestamp_ms);
         }
-        let seconds = (store_timestamp_ms - header.begin_timestamp_ms()) / 1000;
+        let begin_ms = header.begin_timestamp_ms();
+        let seconds = store_timestamp_ms.saturating_sub(begin_ms) / 1000;
         let slot_at = self.shape.slot_at(hash);
         let newest = self.words.u32(slot_at);
         let at = self.shape.entry_at(number);

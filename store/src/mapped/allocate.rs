@@ -76,7 +76,8 @@ impl Allocator {
 
     fn make(&self, base: u64) -> io::Result<Arc<MappedFile>> {
         let file = MappedFile::create(&self.dir, base, self.file_bytes)?;
-        disk::sync_dir(&self.dir)?;
+        // Its name must be on disk; if it is not, the file must not be in the way of the next attempt.
+        disk::sync_dir(&self.dir).inspect_err(|_| discard(&file))?;
         Ok(Arc::new(file))
     }
 

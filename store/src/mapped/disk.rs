@@ -26,11 +26,20 @@ fn create_with(path: &Path, finish: impl FnOnce(&File) -> io::Result<()>) -> io:
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(path)?;
+    let make = || {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)
+    };
+    let file = match make() {
+        // Left over by an attempt that could not be undone.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && remove_unfinished(path)? => {
+            make()?
+        }
+        made => made?,
+    };
     if let Err(error) = finish(&file) {
         drop(file);
         let _ = fs::remove_file(path);
@@ -53,9 +62,29 @@ pub(super) fn is_allocated(path: &Path) -> io::Result<bool> {
 /// Removes a file that nothing was ever written to: the process ended while it was being made.
 /// False if there is something in it.
 pub(crate) fn remove_unfinished(path: &Path) -> io::Result<bool> {
-    match seek(&open(path)?, SeekFrom::Data(0)) {
-        Err(Errno::NXIO) => remove(path).map(|()| true),
-        _ => Ok(false),
+    let file = open(path)?;
+    let untouched = match seek(&file, SeekFrom::Data(0)) {
+        Err(Errno::NXIO) => true,
+        // A file system that cannot tell, or one that had the zeros written.
+        _ => is_zero(&file)?,
+    };
+    if untouched {
+        remove(path)?;
+    }
+    Ok(untouched)
+}
+
+fn is_zero(file: &File) -> io::Result<bool> {
+    let (mut at, mut bytes) = (0, [0; 64 * 1024]);
+    loop {
+        let read = file.read_at(&mut bytes, at)?;
+        if bytes.iter().take(read).any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        if read == 0 {
+            return Ok(true);
+        }
+        at += read as u64;
     }
 }
 
@@ -117,10 +146,22 @@ pub(crate) fn sync_file_system(dir: &File) -> io::Result<()> {
     rustix::fs::syncfs(dir).map_err(io::Error::from)
 }
 
-/// Opens a folder, which is made if need be.
-pub(crate) fn open_dir(dir: &Path) -> io::Result<File> {
-    fs::create_dir_all(dir)?;
-    File::open(dir)
+/// Makes a folder and those above it, as far as they are missing, their names on disk too.
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() || dir.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let parent = dir.parent().unwrap_or(Path::new("/"));
+    make_dir(parent)?;
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_dir(if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    })
 }
 
 /// Removes a file; that it is already gone is fine.

@@ -3,6 +3,7 @@
 //! The descriptor is closed once the file is mapped: a broker has tens of thousands of queue files.
 //! `msync` of a range is `fdatasync` of that range, and reports its errors the same.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
@@ -21,14 +22,25 @@ pub(super) struct Mapping {
 impl Mapping {
     /// Makes the file and maps it.
     pub(super) fn create(path: PathBuf, bytes: u64) -> io::Result<Mapping> {
-        let raw = MmapRaw::map_raw(&disk::create(&path, bytes)?)?;
-        Ok(Mapping { raw, path })
+        let file = disk::create(&path, bytes)?;
+        Mapping::of_new(&file, path)
     }
 
     /// The same without its room: whoever writes must take it first.
     pub(super) fn create_sparse(path: PathBuf, bytes: u64) -> io::Result<Mapping> {
-        let raw = MmapRaw::map_raw(&disk::create_sparse(&path, bytes)?)?;
-        Ok(Mapping { raw, path })
+        let file = disk::create_sparse(&path, bytes)?;
+        Mapping::of_new(&file, path)
+    }
+
+    /// A file that cannot be mapped goes, or it would be in the way of the next attempt.
+    fn of_new(file: &File, path: PathBuf) -> io::Result<Mapping> {
+        match MmapRaw::map_raw(file) {
+            Ok(raw) => Ok(Mapping { raw, path }),
+            Err(error) => {
+                let _ = disk::remove(&path);
+                Err(error)
+            }
+        }
     }
 
     /// Maps a file that is there, as long as it is.

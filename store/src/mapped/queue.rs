@@ -97,12 +97,12 @@ impl FileQueue {
 
     /// Writes the offsets `[from, to)` to disk. Blocks.
     pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
-        for file in self.files() {
-            if file.base() < to && from < file.end() {
-                file.sync(from, to)?;
-            }
-        }
-        Ok(())
+        let files = self.files.read();
+        let concerned = files.iter().rev().take_while(|file| from < file.end());
+        let concerned: Vec<_> = concerned.filter(|file| file.base() < to).cloned().collect();
+        drop(files);
+        let mut oldest_first = concerned.iter().rev();
+        oldest_first.try_for_each(|file| file.sync(from, to))
     }
 
     /// Forgets everything from offset `to` on: later files are removed, the one that holds `to` is
@@ -112,6 +112,7 @@ impl FileQueue {
         let files = self.files.get_mut();
         while files.len() > 1 && files.last().is_some_and(|last| last.base() > to) {
             if let Some(last) = files.pop() {
+                tracing::warn!(path = %last.path().display(), "remove a log file that lies behind the end of the log");
                 last.remove()
                     .map_err(StoreError::io("remove", last.path()))?;
             }
