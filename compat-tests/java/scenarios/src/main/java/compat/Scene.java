@@ -76,13 +76,17 @@ final class Scene implements AutoCloseable {
 
     /** A further producer, started after {@code settings}, with a client instance and a connection of its own. */
     DefaultMQProducer producer(Consumer<DefaultMQProducer> settings) throws MQClientException {
-        DefaultMQProducer started = new DefaultMQProducer("P_" + base);
-        instance(started);
-        started.setSendMsgTimeout(SEND_TIMEOUT_MS);
-        settings.accept(started);
-        started.start();
-        closing(started::shutdown);
-        return started;
+        return start(new DefaultMQProducer("P_" + base), settings);
+    }
+
+    /** The same for a producer of any kind. */
+    <T extends DefaultMQProducer> T start(T producer, Consumer<? super T> settings) throws MQClientException {
+        instance(producer);
+        producer.setSendMsgTimeout(SEND_TIMEOUT_MS);
+        settings.accept(producer);
+        producer.start();
+        closing(producer::shutdown);
+        return producer;
     }
 
     /** A started pull consumer. */
@@ -152,7 +156,12 @@ final class Scene implements AutoCloseable {
 
     /** Makes a topic through the broker (code 17) and waits until the name servers' route shows all its queues. */
     List<MessageQueue> createTopic(String topic, int queues) throws Exception {
-        Api.createTopic(producer(), Cluster.NAME, topic, queues);
+        DefaultMQProducer asking = producer();
+        // 4.9.4 can fail at its very first request on a busy machine: it writes before its connection is there.
+        await("creation of " + topic, () -> {
+            Api.createTopic(asking, Cluster.NAME, topic, queues);
+            return true;
+        });
         return awaitRoute(producer(), topic, queues);
     }
 
