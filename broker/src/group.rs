@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use remoting::body::DataVersion;
 use remoting::body::groups::{SubscriptionGroupConfig, SubscriptionGroupWrapper};
 use tracing::{error, info, warn};
@@ -36,8 +36,6 @@ const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
 pub struct GroupTable {
     groups: RwLock<Groups>,
     file: JsonFile,
-    /// Held from the copy of the table to the end of its writing, so that a later copy is written later.
-    saving: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +90,6 @@ impl GroupTable {
         Ok(GroupTable {
             groups: RwLock::new(groups),
             file,
-            saving: Mutex::new(()),
         })
     }
 
@@ -123,6 +120,7 @@ impl GroupTable {
         groups.version.next_version();
         drop(groups);
         info!(group, "group made on its first use");
+        self.file.changed();
         self.save();
         Some(made)
     }
@@ -140,6 +138,7 @@ impl GroupTable {
         groups.version.next_version();
         drop(groups);
         info!(?group, "make or change subscription group");
+        self.file.changed();
         self.save();
         Ok(())
     }
@@ -154,6 +153,7 @@ impl GroupTable {
         groups.version.next_version();
         drop(groups);
         info!(group, "delete subscription group");
+        self.file.changed();
         self.save();
         true
     }
@@ -178,10 +178,10 @@ impl GroupTable {
         }
     }
 
-    /// Writes the table. A disk that refuses is an ERROR in the log; the group is served all the same, as in Java.
+    /// Writes the table if it has changed. A disk that refuses is an ERROR in the log; the group is served all the same,
+    /// as in Java.
     pub fn save(&self) {
-        let _turn = self.saving.lock();
-        if let Err(error) = self.file.save(&self.wrapper()) {
+        if let Err(error) = self.file.save_with(|| self.wrapper()) {
             error!(%error, file = %self.file.path().display(), "write subscription groups");
         }
     }

@@ -3,13 +3,17 @@
 //! ```text
 //! save   content → x.json.tmp, fsync   x.json ⇒ x.json.bak (hard link, renamed into place)
 //!        x.json.tmp → x.json (rename)  fsync of the folder
-//! load   x.json, else x.json.bak with a WARN, else nothing; only unreadable ones: no start
+//! load   x.json, else x.json.bak with a WARN, else nothing; only empty or unreadable ones: no start
 //! ```
+//!
+//! Changes are saved in groups: whoever gets the lock writes what everyone has changed by then, and those who waited
+//! for it find nothing left to write.
 //!
 //! The rule that is easy to break: at every moment, and after a power cut at any moment, `x.json` is whole, the old
 //! version or the new one. And a `.bak` that was just read in the place of a broken file is not replaced by that file.
 //! Java deletes the file before it renames the new one, syncs nothing, and starts with an empty table when the only
-//! version left cannot be read (its issues 3401, 6096, 9705): a departure, see COMPATIBILITY.md.
+//! version left cannot be read, or is the file of 0 bytes that a power cut leaves of this (its issues 3401, 6096, 9705):
+//! a departure, see COMPATIBILITY.md.
 //! Java 4.7.0 `common/ConfigManager.java`, `common/MixAll.java` (`string2File`).
 
 use std::ffi::OsString;
@@ -17,6 +21,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use remoting::java::json;
@@ -29,6 +34,8 @@ use tracing::warn;
 pub struct JsonFile {
     path: PathBuf,
     state: Mutex<State>,
+    /// Whether what it holds has changed since the last copy for [`save_with`](Self::save_with) was begun.
+    changed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +76,6 @@ impl std::error::Error for LoadError {}
 /// One look at a file.
 enum Found<T> {
     Nothing,
-    Empty,
     Whole(T, Vec<u8>),
     Broken(String),
 }
@@ -81,6 +87,7 @@ impl JsonFile {
         JsonFile {
             path: path.into(),
             state: Mutex::default(),
+            changed: AtomicBool::new(false),
         }
     }
 
@@ -93,7 +100,7 @@ impl JsonFile {
     /// What the file holds, or its `.bak`; `None` when there is neither. Blocks on the disk.
     ///
     /// # Errors
-    /// [`LoadError`] when there is a file that is not empty and cannot be read, and no `.bak` that can.
+    /// [`LoadError`] when there is a file, empty or unreadable, and no `.bak` that can be read.
     pub fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, LoadError> {
         let backup = backup_path(&self.path);
         let problem = match look::<T>(&self.path) {
@@ -105,7 +112,6 @@ impl JsonFile {
                 return Ok(Some(value));
             }
             Found::Nothing => None,
-            Found::Empty => Some("it is empty".to_owned()),
             Found::Broken(problem) => Some(problem),
         };
         let (file, bak) = (self.path.display(), backup.display());
@@ -115,17 +121,24 @@ impl JsonFile {
                 warn!("{file} cannot be used ({told}): loaded {bak}, the version before it");
                 Ok(Some(value))
             }
-            Found::Nothing | Found::Empty if matches!(told, "it is empty" | "it is missing") => {
-                if problem.is_some() {
-                    warn!(
-                        "{file} is empty and there is no {bak} to take its place: starting without it"
-                    );
-                }
+            Found::Nothing if problem.is_none() => Ok(None),
+            Found::Nothing => Err(self.broken(told, "it is missing")),
+            Found::Broken(backup_problem) => Err(self.broken(told, &backup_problem)),
+        }
+    }
+
+    /// As [`load`](Self::load), for what is told anew anyway: files of which nothing is left but their names, 0 bytes
+    /// long, are none.
+    ///
+    /// # Errors
+    /// [`LoadError`] when there is a file that is not empty and cannot be read, and no `.bak` that can.
+    pub fn load_unless_empty<T: DeserializeOwned>(&self) -> Result<Option<T>, LoadError> {
+        match self.load() {
+            Err(error) if is_empty(&self.path) && is_empty(&backup_path(&self.path)) => {
+                warn!("start without what the file held: {error}");
                 Ok(None)
             }
-            Found::Nothing => Err(self.broken(told, "it is missing")),
-            Found::Empty => Err(self.broken(told, "it is empty")),
-            Found::Broken(backup_problem) => Err(self.broken(told, &backup_problem)),
+            loaded => loaded,
         }
     }
 
@@ -137,6 +150,32 @@ impl JsonFile {
         }
     }
 
+    /// What the file holds has changed in memory: the next [`save_with`](Self::save_with) has something to write.
+    /// To be called after the change, for every one of them; costs one store.
+    pub fn changed(&self) {
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// Writes what `snapshot` copies, if there was a change since the last time, and returns when every change that was
+    /// announced before the call is on disk. Whether there was anything to write. Blocks for two syncs, and for those of
+    /// another save that is under way.
+    ///
+    /// The copy is made while no other save can begin, so a later copy is also written later.
+    ///
+    /// # Errors
+    /// What the file system says. The file is then as it was, and the next call tries again.
+    pub fn save_with<T: Serialize>(&self, snapshot: impl FnOnce() -> T) -> io::Result<bool> {
+        let mut state = self.state.lock();
+        if !self.changed.swap(false, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        let saved = self.replace(&mut state, json::write_pretty(&snapshot()));
+        if saved.is_err() {
+            self.changed();
+        }
+        saved
+    }
+
     /// Replaces what the file holds, and keeps what it held as `.bak`. Whether there was anything to write: what is
     /// already on disk is not written again. Blocks for two syncs.
     ///
@@ -145,8 +184,10 @@ impl JsonFile {
     /// # Errors
     /// What the file system says. The file is then as it was.
     pub fn save<T: Serialize + ?Sized>(&self, value: &T) -> io::Result<bool> {
-        let bytes = json::write_pretty(value);
-        let mut state = self.state.lock();
+        self.replace(&mut self.state.lock(), json::write_pretty(value))
+    }
+
+    fn replace(&self, state: &mut State, bytes: Vec<u8>) -> io::Result<bool> {
         if state.on_disk.as_deref() == Some(bytes.as_slice()) {
             return Ok(false);
         }
@@ -194,11 +235,19 @@ fn look<T: DeserializeOwned>(path: &Path) -> Found<T> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
         Err(error) => Found::Broken(error.to_string()),
-        Ok(bytes) if bytes.is_empty() => Found::Empty,
+        Ok(bytes) if bytes.is_empty() => Found::Broken("it is empty".to_owned()),
         Ok(bytes) => match json::read(&bytes) {
             Ok(value) => Found::Whole(value, bytes),
             Err(error) => Found::Broken(error.to_string()),
         },
+    }
+}
+
+/// Whether there is nothing in it, or no such file.
+fn is_empty(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => found.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -277,9 +326,65 @@ mod tests {
     #[test]
     fn nothing_there_is_an_empty_start() {
         assert_eq!(Fixture::new().load().expect("starts"), None);
+    }
+
+    #[test]
+    fn what_a_power_cut_leaves_of_javas_save_is_no_empty_start() {
+        for (main, bak) in [(Some(""), None), (Some(""), Some("")), (None, Some(""))] {
+            let fixture = Fixture::new();
+            main.into_iter().for_each(|text| fixture.write("", text));
+            bak.into_iter().for_each(|text| fixture.write(".bak", text));
+            assert!(fixture.load().is_err(), "{main:?} {bak:?}");
+            let file = JsonFile::new(fixture.path());
+            assert_eq!(
+                file.load_unless_empty::<Table>().expect("told anew anyway"),
+                None
+            );
+        }
         let fixture = Fixture::new();
-        fixture.write("", "");
-        assert_eq!(fixture.load().expect("starts, as Java does"), None);
+        fixture.write("", "{");
+        let file = JsonFile::new(fixture.path());
+        assert!(file.load_unless_empty::<Table>().is_err());
+    }
+
+    #[test]
+    fn one_write_serves_all_who_wait_and_a_later_copy_is_written_later() {
+        let fixture = Fixture::new();
+        let file = JsonFile::new(fixture.path());
+        let (value, copies) = (Mutex::new(0), Mutex::new(0));
+        assert!(!file.save_with(|| table(9)).expect("nothing has changed"));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        *value.lock() += 1;
+                        let mine = *value.lock();
+                        file.changed();
+                        let copy = || {
+                            *copies.lock() += 1;
+                            table(*value.lock())
+                        };
+                        file.save_with(copy).expect("saved");
+                        let on_disk = fixture.load().expect("loads").expect("there");
+                        assert!(on_disk["a"] >= mine, "{on_disk:?} {mine}");
+                    }
+                });
+            }
+        });
+        assert_eq!(fixture.load().expect("loads"), Some(table(160)));
+        assert!(*copies.lock() < 160, "{copies:?}");
+    }
+
+    #[test]
+    fn a_save_that_fails_is_tried_again() {
+        let fixture = Fixture::new();
+        let file = JsonFile::new(fixture.path());
+        fs::create_dir_all(beside(&fixture.path(), ".tmp")).expect("in the way");
+        file.changed();
+        assert!(file.save_with(|| table(1)).is_err());
+        fs::remove_dir(beside(&fixture.path(), ".tmp")).expect("out of it");
+        assert!(file.save_with(|| table(1)).expect("saved"));
+        assert!(!file.save_with(|| table(1)).expect("nothing to do"));
     }
 
     #[test]

@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use remoting::body::offsets::ConsumerOffsetSerializeWrapper;
@@ -36,8 +35,6 @@ type Topics = HashMap<Box<str>, Mutex<Queues>>;
 #[derive(Debug)]
 pub struct OffsetTable {
     groups: RwLock<HashMap<Box<str>, Topics>>,
-    /// Whether something was committed since the last [`save`](Self::save).
-    changed: AtomicBool,
     file: JsonFile,
 }
 
@@ -51,7 +48,6 @@ impl OffsetTable {
         let stored: ConsumerOffsetSerializeWrapper = file.load()?.unwrap_or_default();
         let table = OffsetTable {
             groups: RwLock::default(),
-            changed: AtomicBool::new(false),
             file,
         };
         for (key, queues) in stored.offset_table {
@@ -108,7 +104,7 @@ impl OffsetTable {
         if before == Some(offset) {
             return;
         }
-        self.changed.store(true, Ordering::Release);
+        self.file.changed();
         if let Some(before) = before.filter(|before| offset < *before) {
             warn!(%client, group, topic, queue_id, before, offset, "committed offset goes back");
         }
@@ -159,13 +155,13 @@ impl OffsetTable {
             topics.remove(topic);
             !topics.is_empty()
         });
-        self.changed.store(true, Ordering::Release);
+        self.file.changed();
     }
 
     /// Forgets a deleted group.
     pub fn forget_group(&self, group: &str) {
         self.groups.write().remove(group);
-        self.changed.store(true, Ordering::Release);
+        self.file.changed();
     }
 
     /// The whole table, as it is answered to 43 and written to the file.
@@ -187,14 +183,7 @@ impl OffsetTable {
     /// # Errors
     /// What the file system says. The next call tries again.
     pub fn save(&self) -> io::Result<()> {
-        if !self.changed.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let saved = self.file.save(&self.snapshot());
-        if saved.is_err() {
-            self.changed.store(true, Ordering::Release);
-        }
-        saved.map(|_| ())
+        self.file.save_with(|| self.snapshot()).map(drop)
     }
 }
 
@@ -305,6 +294,8 @@ mod tests {
 
     #[test]
     fn a_broken_file_never_resets_offsets() {
-        assert!(OffsetTable::load(Fixture::with(Some("{\"offsetTable\":")).path()).is_err());
+        for broken in ["{\"offsetTable\":", ""] {
+            assert!(OffsetTable::load(Fixture::with(Some(broken)).path()).is_err());
+        }
     }
 }

@@ -111,10 +111,10 @@ impl Filters {
     /// The filters in `config/consumerFilter.json` below the store's root. Blocks on the disk.
     ///
     /// # Errors
-    /// [`LoadError`] when neither the file nor its `.bak` can be read.
+    /// [`LoadError`] when neither the file nor its `.bak` can be read. Empty ones are none: clients tell their filters anew.
     pub fn load(config: &BrokerConfig) -> Result<Filters, LoadError> {
         let filters = Filters::new(config);
-        let stored: Stored = filters.file.load()?.unwrap_or_default();
+        let stored: Stored = filters.file.load_unless_empty()?.unwrap_or_default();
         filters.take_over(stored, now_ms());
         Ok(filters)
     }
@@ -310,7 +310,8 @@ impl Filters {
     /// What the file system says. The next call tries again.
     pub fn save(&self) -> io::Result<()> {
         self.clean(now_ms());
-        self.file.save(&self.snapshot()).map(|_| ())
+        self.file.changed(); // it is cheaper to compare than to notice
+        self.file.save_with(|| self.snapshot()).map(drop)
     }
 
     fn clean(&self, now_ms: i64) {

@@ -153,6 +153,7 @@ impl TopicTable {
         topics.by_name.insert(name, Arc::clone(&topic));
         topics.version.next_version();
         drop(topics);
+        self.file.changed();
         self.save();
         Found {
             topic,

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use remoting::body::DataVersion;
 use remoting::body::topic_config::{TopicConfig, TopicConfigSerializeWrapper};
 use tracing::{error, info, warn};
@@ -32,9 +32,7 @@ pub struct TopicTable {
     made_at_start: HashSet<String>,
     /// The topic named like the cluster, which `updateTopic` must leave alone.
     cluster_name: String,
-    file: JsonFile,
-    /// Held from the copy of the table to the end of its writing, so that a later copy is written later.
-    saving: Mutex<()>,
+    pub(super) file: JsonFile,
 }
 
 #[derive(Debug, Default)]
@@ -124,7 +122,6 @@ impl TopicTable {
             made_at_start: names,
             cluster_name: config.cluster_name.clone(),
             file,
-            saving: Mutex::new(()),
         })
     }
 
@@ -204,6 +201,7 @@ impl TopicTable {
             }
             None => info!(topic = %Described(&topic), "create topic"),
         }
+        self.file.changed();
         self.save();
         topic
     }
@@ -224,6 +222,7 @@ impl TopicTable {
         topics.version.next_version();
         drop(topics);
         info!(topic, "delete topic");
+        self.file.changed();
         self.save();
         Ok(true)
     }
@@ -244,14 +243,15 @@ impl TopicTable {
         if changed {
             topics.version.next_version();
             drop(topics);
+            self.file.changed();
             self.save();
         }
     }
 
-    /// Writes the table. A disk that refuses is an ERROR in the log; the topic is served all the same, as in Java.
+    /// Writes the table if it has changed. A disk that refuses is an ERROR in the log; the topic is served all the same,
+    /// as in Java.
     pub fn save(&self) {
-        let _turn = self.saving.lock();
-        if let Err(error) = self.file.save(&self.wrapper()) {
+        if let Err(error) = self.file.save_with(|| self.wrapper()) {
             error!(%error, file = %self.file.path().display(), "write topics");
         }
     }
