@@ -13,11 +13,14 @@ pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
 ];
 
 /// Broker keys of the third cluster: what Java waits for takes seconds here and not minutes. Delay level 1 is 1 s, 2 is 2 s,
-/// 3 to 17 are 1 s again (messages come back through 3 and above), 18 is 3 s.
-pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[(
-    "messageDelayLevel",
-    "1s 2s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 3s",
-)];
+/// 3 to 17 are 1 s again (messages come back through 3 and above), 18 is 3 s. And filters by properties are on.
+pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[
+    (
+        "messageDelayLevel",
+        "1s 2s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 3s",
+    ),
+    ("enablePropertyFilter", "true"),
+];
 
 /// Where a scenario runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +77,12 @@ const fn disturbed(name: &'static str) -> Scenario {
 
 /// All scenarios, the slow ones of each place first: the last to start is not the last to end.
 pub const SCENARIOS: &[Scenario] = &[
+    third("sql_changed"),
+    third("sql_retried"),
+    third("sql_pushed"),
+    third("sql_refused"),
+    third("sql_pulled"),
+    third("sql_unknown"),
     first("pull_blocks_until_timeout"),
     first("tag_filter"),
     first("body_sizes"),

@@ -60,6 +60,13 @@ final class Catalogue {
         ALL.put("orderly_lives_through_restart", Ordered::livesThroughRestart);
         ALL.put("locks_by_hand", Ordered::locksByHand);
 
+        ALL.put("sql_pushed", Filters::pushed);
+        ALL.put("sql_pulled", Filters::pulled);
+        ALL.put("sql_refused", Filters::refused);
+        ALL.put("sql_changed", Filters::changed);
+        ALL.put("sql_retried", Filters::retried);
+        ALL.put("sql_unknown", Filters::unknown);
+
         ALL.put("retry_until_it_works", Retry::untilItWorks);
         ALL.put("retry_level_of_the_consumer", Retry::levelOfTheConsumer);
         ALL.put("retry_dead_letter", Retry::deadLetterAfterMax);
