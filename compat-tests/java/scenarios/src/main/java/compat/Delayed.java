@@ -149,7 +149,8 @@ final class Delayed {
 
     private static void acrossA(Scene scene, String change) throws Exception {
         String topic = scene.topic();
-        scene.createTopic(topic, 2);
+        // The stage before this one may have closed the connection.
+        scene.await("a topic made", () -> scene.createTopic(topic, 2));
         List<String> keys = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
             keys.add(send(scene, topic, "T", "one" + i, 1));
