@@ -9,12 +9,15 @@
 //! | 32..40 | `settled`               | records below this log offset are on disk everywhere     |
 //! | 40..64 | copy of 0..24           | differs if Java has written since: then `settled` is not used |
 //! | 64..68 | CRC-32 of 24..64        |                                                          |
+//! | 68..76 | `deleted_upto`          | queues of records below this log offset may be missing: a topic was deleted |
+//! | 76..80 | CRC-32 of 68..76        |                                                          |
 //!
 //! Big-endian. The rule that is easy to break: a value is written only after what it claims was
 //! synced. `settled` is there because times can be wrong: a clock set back lets them claim too much.
 //! Java 4.7.0 `store/StoreCheckpoint.java`.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
@@ -33,6 +36,8 @@ pub(crate) struct Settled {
     pub(crate) index_timestamp_ms: i64,
     /// `None` when Java wrote last.
     pub(crate) log_offset: Option<u64>,
+    /// Java leaves it alone; 0 when no topic was ever deleted.
+    pub(crate) deleted_upto: u64,
 }
 
 impl Settled {
@@ -78,7 +83,7 @@ impl Checkpoint {
     pub(crate) fn read(&self) -> Settled {
         let [log, queue, index] = [0, 8, 16].map(|at| self.words.u64(at) as i64);
         let ours = self.words.u64(24) == MARK
-            && self.words.u32(64) == self.crc()
+            && self.words.u32(64) == self.crc(24..64)
             && (0..24)
                 .step_by(8)
                 .all(|at| self.words.u64(at) == self.words.u64(at + 40));
@@ -87,10 +92,25 @@ impl Checkpoint {
             queue_timestamp_ms: queue,
             index_timestamp_ms: index,
             log_offset: ours.then(|| self.words.u64(32)),
+            deleted_upto: if self.words.u32(76) == self.crc(68..76) {
+                self.words.u64(68)
+            } else {
+                0
+            },
         }
     }
 
-    /// Writes it, to disk too. Blocks.
+    /// Writes how far the log was when a topic was deleted, to disk too. Blocks.
+    pub(crate) fn write_deleted_upto(&self, upto: u64) -> std::io::Result<()> {
+        if self.read().deleted_upto == upto {
+            return Ok(());
+        }
+        self.words.put_u64(68, upto);
+        self.words.put_u32(76, self.crc(68..76));
+        self.words.sync()
+    }
+
+    /// Writes it, except `deleted_upto`, to disk too. Blocks.
     pub(crate) fn write(&self, settled: &Settled) -> std::io::Result<()> {
         let times = [
             settled.log_timestamp_ms,
@@ -110,13 +130,13 @@ impl Checkpoint {
             },
         );
         self.words.put_u64(32, settled.log_offset.unwrap_or(0));
-        self.words.put_u32(64, self.crc());
+        self.words.put_u32(64, self.crc(24..64));
         self.words.sync()
     }
 
-    fn crc(&self) -> u32 {
+    fn crc(&self, bytes: Range<usize>) -> u32 {
         let mut crc = crc32fast::Hasher::new();
-        (24..64)
+        bytes
             .step_by(4)
             .for_each(|at| crc.update(&self.words.u32(at).to_be_bytes()));
         crc.finalize()
@@ -132,6 +152,7 @@ mod tests {
         queue_timestamp_ms: 9_000,
         index_timestamp_ms: 5_000,
         log_offset: Some(77),
+        deleted_upto: 0,
     };
 
     #[test]
@@ -176,6 +197,22 @@ mod tests {
             None,
             "a torn write was believed"
         );
+    }
+
+    #[test]
+    fn a_deletion_is_remembered_beside_the_rest() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("checkpoint");
+        let checkpoint = Checkpoint::open(&path).expect("made");
+        checkpoint.write_deleted_upto(55).expect("written");
+        checkpoint.write(&SETTLED).expect("written");
+        let both = Settled {
+            deleted_upto: 55,
+            ..SETTLED
+        };
+        assert_eq!(Checkpoint::open(&path).expect("opened").read(), both);
+        checkpoint.words.put_u64(68, 56);
+        assert_eq!(checkpoint.read(), SETTLED, "a torn write was believed");
     }
 
     #[test]

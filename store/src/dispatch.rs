@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::api::{Arrival, Arrivals};
 use crate::commit_log::CommitLog;
-use crate::consume_queue::queue::{Put, Queue};
+use crate::consume_queue::queue::Put;
 use crate::consume_queue::table::QueueTable;
 use crate::consume_queue::unit::Entry;
 use crate::delay_levels::{DelayLevels, SCHEDULE_TOPIC};
@@ -115,26 +115,22 @@ fn put_queue_entry<'a>(
         record_bytes,
         tags_code,
     };
-    let put = |queue: &Arc<Queue>| queue.put(entry, record.queue_offset);
-    let known = queues.with(&topic, id, put);
-    let put = match known {
-        Some(put) => put?,
-        None if paths::is_topic(&topic) => put(&queues.get_or_make(&topic, id))?,
-        None => {
-            tracing::error!(
-                log_offset = record.log_offset,
-                "leave out a record whose topic cannot be a folder"
-            );
-            Put::Impossible
-        }
-    };
-    Ok(match put {
-        Put::Added(queue_offset) => Some(Added {
+    if !paths::is_topic(&topic) {
+        tracing::error!(
+            log_offset = record.log_offset,
+            "leave out a record whose topic cannot be a folder"
+        );
+        return Ok(None);
+    }
+    let place = (&*topic, id, record.log_offset.unsigned_abs());
+    let put = queues.with_queue_of(place, |queue| queue.put(entry, record.queue_offset));
+    Ok(match put.transpose()? {
+        Some(Put::Added(queue_offset)) => Some(Added {
             topic,
             queue_offset,
             tags_code,
         }),
-        Put::AlreadyThere | Put::Impossible => None,
+        Some(Put::AlreadyThere | Put::Impossible) | None => None,
     })
 }
 

@@ -78,11 +78,15 @@ impl Parts<'_> {
 /// Where to start: a place before which log, queues and index are known to agree.
 fn start(config: &StoreConfig, clean: bool, settled: &Settled, parts: &Parts<'_>) -> u64 {
     let log = &*parts.log;
-    let queues_end = queues_end(config, parts);
+    let in_log = |offset: &u64| (log.min_offset()..=log.files_end()).contains(offset);
+    // Queues that end earlier may be all that a deletion left; but none at all were removed by hand.
+    let deleted_upto = Some(settled.deleted_upto).filter(in_log).unwrap_or(0);
+    let none = parts.queues.topics().is_empty();
+    let queues_end =
+        queues_end(config, parts).map(|end| if none { end } else { end.max(deleted_upto) });
     if clean {
         return queues_end.unwrap_or_else(|| log.third_last_file());
     }
-    let in_log = |offset: &u64| (log.min_offset()..=log.files_end()).contains(offset);
     let with_index = config.message_index_enable && config.message_index_safe;
     let by_time = || log.file_from_before(settled.safe_timestamp_ms(with_index));
     let settled_end = settled.log_offset.filter(in_log).unwrap_or_else(by_time);

@@ -11,6 +11,7 @@
 //! `close` is left as a crash would leave it. Java 4.7.0 `store/DefaultMessageStore.java`.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -86,11 +87,7 @@ impl Store {
         arrivals: Arc<dyn Arrivals>,
     ) -> Result<Arc<Store>, StoreError> {
         let levels = DelayLevels::parse(&config.message_delay_level).ok_or(BAD_LEVELS)?;
-        let queue_dir = paths::consume_queue_dir(&config.root_dir);
-        let index_dir = paths::index_dir(&config.root_dir);
-        for dir in [&config.commit_log_dir, &queue_dir, &index_dir] {
-            disk::make_dir(dir).map_err(StoreError::io("make", dir))?;
-        }
+        let queue_dir = make_folders(&config)?;
         let lock = StoreLock::take(&config.root_dir, &config.commit_log_dir)?;
         let clean = !paths::abort(&config.root_dir).exists();
         let mut log = CommitLog::open(&config)?;
@@ -109,6 +106,10 @@ impl Store {
             index: index.as_mut(),
         };
         recover(&config, clean, &settled, &levels, parts)?;
+        if log.is_empty() {
+            let forgotten = checkpoint.write_deleted_upto(0);
+            forgotten.map_err(StoreError::io("write", paths::checkpoint(&config.root_dir)))?;
+        }
 
         let timestamp_ms = log
             .last_store_timestamp_ms()
@@ -126,6 +127,7 @@ impl Store {
             bell: service::Bell::default(),
             failed: AtomicBool::new(false),
             no_room: AtomicBool::new(false),
+            writing: Mutex::new(()),
         });
         if !clean {
             queue_flush.flush_all();
@@ -283,15 +285,21 @@ impl Store {
     fn in_queue<T>(
         &self,
         message: &NewMessage<'_>,
-        append: impl Fn(&Queue) -> Result<T, AppendError>,
+        append: impl Fn(&Queue) -> Result<Option<T>, AppendError>,
     ) -> Result<T, AppendError> {
-        let known = self
-            .queues
-            .with(message.topic, message.queue_id, |queue| append(queue));
-        known.unwrap_or_else(|| {
-            self.log.check(message)?; // no queue is made for an illegal message
-            append(&self.queues.get_or_make(message.topic, message.queue_id))
-        })
+        loop {
+            let known = self
+                .queues
+                .with(message.topic, message.queue_id, |queue| append(queue));
+            let appended = known.unwrap_or_else(|| {
+                self.log.check(message)?; // no queue is made for an illegal message
+                append(&self.queues.get_or_make(message.topic, message.queue_id))
+            });
+            // Once more if the topic was deleted in between: it begins anew.
+            if let Some(appended) = appended? {
+                return Ok(appended);
+            }
+        }
     }
 
     fn ring(&self) {
@@ -491,10 +499,41 @@ impl Store {
         self.queues.topics()
     }
 
+    /// Removes a topic's queues: its messages can no longer be read by queue, and the next one begins
+    /// at 0. Its records stay in the log until they expire, and can be found by key until then, as in
+    /// Java. Safe while others append and read; blocks.
+    ///
+    /// After a crash within a second of it, messages of the topic that came shortly before can be back.
+    /// Java 4.7.0 `DefaultMessageStore.cleanUnusedTopic`, which brings back many more.
+    ///
+    /// # Errors
+    /// When a file cannot be removed. The topic has no queues then either, until the next start.
+    pub fn delete_topic(&self, topic: &str) -> Result<(), StoreError> {
+        let mut upto = 0;
+        self.queues
+            .delete(topic, self.progress.dispatched(), |forget| {
+                self.log.standing_still(|end| {
+                    upto = end;
+                    forget(end);
+                });
+            })?;
+        self.queue_flush.note_deleted(upto)
+    }
+
     /// Queues of a topic that have had messages, in order.
     pub fn queue_ids(&self, topic: &str) -> Vec<u32> {
         self.queues.queue_ids(topic)
     }
+}
+
+/// Makes the folders of the log, the queues and the index; returns that of the queues.
+fn make_folders(config: &StoreConfig) -> Result<PathBuf, StoreError> {
+    let queue_dir = paths::consume_queue_dir(&config.root_dir);
+    let index_dir = paths::index_dir(&config.root_dir);
+    for dir in [&config.commit_log_dir, &queue_dir, &index_dir] {
+        disk::make_dir(dir).map_err(StoreError::io("make", dir))?;
+    }
+    Ok(queue_dir)
 }
 
 fn join(thread: Option<JoinHandle<()>>) {

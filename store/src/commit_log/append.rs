@@ -39,27 +39,28 @@ impl CommitLog {
         message.record_bytes(self.record_limit_bytes)
     }
 
-    /// Appends one message to `queue`, which must be the one it names.
+    /// Appends one message to `queue`, which must be the one it names; `None` if its topic was deleted
+    /// since it was looked up.
     pub(crate) fn append(
         &self,
         message: &NewMessage<'_>,
         queue: &Queue,
-    ) -> Result<Appended, AppendError> {
+    ) -> Result<Option<Appended>, AppendError> {
         let record_bytes = self.check(message)?;
         let parts = [(record_bytes, message.stored_sys_flag())];
         let place = with_buffer(|buffer| {
             encode(message, record_bytes, buffer);
             self.put(buffer, &parts, queue)
         })?;
-        Ok(appended(&place, 0, record_bytes, 0))
+        Ok(place.map(|place| appended(&place, 0, record_bytes, 0)))
     }
 
-    /// Appends several messages to one queue: all of them or none.
+    /// Appends several messages to one queue: all of them or none. `None` as from `append`.
     pub(crate) fn append_batch(
         &self,
         messages: &[NewMessage<'_>],
         queue: &Queue,
-    ) -> Result<Vec<Appended>, AppendError> {
+    ) -> Result<Option<Vec<Appended>>, AppendError> {
         let (mut parts, mut total) = (Vec::with_capacity(messages.len()), 0);
         for message in messages {
             let record_bytes = self.check(message)?;
@@ -79,13 +80,16 @@ impl CommitLog {
             }
             self.put(buffer, &parts, queue)
         })?;
+        let Some(place) = place else {
+            return Ok(None);
+        };
         let mut at = 0;
         let each = parts.iter().enumerate().map(|(n, (record_bytes, _))| {
             let one = appended(&place, n as i64, *record_bytes, at);
             at += *record_bytes as u64;
             one
         });
-        Ok(each.collect())
+        Ok(Some(each.collect()))
     }
 
     fn put(
@@ -93,7 +97,7 @@ impl CommitLog {
         records: &mut [u8],
         parts: &[(usize, i32)],
         queue: &Queue,
-    ) -> Result<Place, AppendError> {
+    ) -> Result<Option<Place>, AppendError> {
         if u128::from(self.held_ms()) > self.busy_timeout.as_millis() {
             return Err(AppendError::OsPageCacheBusy); // without the wait: others wait already
         }
@@ -104,11 +108,14 @@ impl CommitLog {
         if let Some(why) = tail.refused {
             return Err(AppendError::ServiceNotAvailable(why));
         }
+        if queue.is_gone() {
+            return Ok(None);
+        }
         let now = now_ms();
         self.held_since_ms.store(now, Ordering::Relaxed);
         let place = self.put_at(now, records, parts, queue, &mut tail);
         self.held_since_ms.store(0, Ordering::Relaxed);
-        place
+        place.map(Some)
     }
 
     fn put_at(

@@ -126,6 +126,12 @@ impl CommitLog {
         self.tail.lock().refused
     }
 
+    /// Calls `with_end` with the end of the log, while nothing is appended.
+    pub(crate) fn standing_still(&self, with_end: impl FnOnce(u64)) {
+        let _tail = self.tail.lock();
+        with_end(self.end());
+    }
+
     /// Writes `[from, to)` to disk. Blocks.
     pub(crate) fn sync(&self, from: u64, to: u64) -> std::io::Result<()> {
         self.files.sync(from, to)

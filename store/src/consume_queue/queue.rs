@@ -42,6 +42,8 @@ pub(crate) struct Queue {
     pub(super) synced: AtomicU64,
     /// An entry came whose number was taken: said once.
     misnumbered: AtomicBool,
+    /// Its topic was deleted.
+    gone: AtomicBool,
 }
 
 /// Entries that are in the files but not known to be on disk.
@@ -57,7 +59,7 @@ pub(crate) struct Unsynced {
 pub(crate) enum Put {
     /// It is readable now, under this number.
     Added(QueueOffset),
-    /// It was there before: recovery sees some records twice.
+    /// It was there before: recovery sees some records twice. Or its topic was deleted meanwhile.
     AlreadyThere,
     /// Its number cannot be one; it was left out.
     Impossible,
@@ -80,6 +82,7 @@ impl Queue {
             log_end: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             misnumbered: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +116,18 @@ impl Queue {
     /// Behind the last entry.
     pub(crate) fn max_offset(&self) -> QueueOffset {
         QueueOffset((self.max_byte() / ENTRY_BYTES) as i64)
+    }
+
+    /// The topic is deleted: from now on nothing is added or written, and appends must look for the
+    /// queue that takes its place. Only for the holder of the log's lock.
+    pub(super) fn forget(&self) {
+        self.gone.store(true, Ordering::Release);
+        self.tail.lock().forget();
+    }
+
+    /// Whether its topic was deleted.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
     }
 
     /// Where the record of the last entry ends in the log; 0 without one.
@@ -152,7 +167,7 @@ impl Queue {
     /// When a file cannot be made. The queue is as before; the same call may be made again.
     pub(crate) fn put(&self, entry: Entry, offset: i64) -> Result<Put, StoreError> {
         let max = self.max.load(Ordering::Relaxed);
-        if entry.log_end() <= self.log_end() {
+        if entry.log_end() <= self.log_end() || self.is_gone() {
             return Ok(Put::AlreadyThere);
         }
         let Some(expected) = self.place_of(offset) else {
@@ -184,8 +199,13 @@ impl Queue {
     /// Starts the queue at byte `expected`: the part of the file in front of it gets blank entries.
     fn begin_at(&self, expected: u64) -> Result<(), StoreError> {
         let base = self.files.base_of(expected);
+        let mut tail = self.tail.lock();
+        if tail.is_gone() {
+            return Ok(());
+        }
         self.files.begin(base);
-        *self.tail.lock() = Tail::behind(base, &[], false);
+        *tail = Tail::behind(base, &[], false);
+        drop(tail);
         self.max.store(base, Ordering::Release);
         self.synced.store(base, Ordering::Relaxed);
         self.min.store(expected, Ordering::Release);
@@ -214,7 +234,13 @@ impl Queue {
     }
 
     fn push(&self, entry: Entry) -> Result<(), StoreError> {
-        let pushed = self.tail.lock().push(&entry.encode(), &self.files);
+        let mut tail = self.tail.lock();
+        let pushed = if tail.is_gone() {
+            Ok(())
+        } else {
+            tail.push(&entry.encode(), &self.files)
+        };
+        drop(tail);
         pushed.map_err(StoreError::io("write queue entries in", self.path()))?;
         let max = self.max.load(Ordering::Relaxed);
         self.max.store(max + ENTRY_BYTES, Ordering::Release);
@@ -234,6 +260,9 @@ impl Queue {
             return Ok(None);
         }
         let mut tail = self.tail.lock();
+        if tail.is_gone() {
+            return Ok(None);
+        }
         if from >= to && !tail.files_changed {
             tail.give_up();
             return Ok(None);
@@ -252,6 +281,13 @@ impl Queue {
     /// # Errors
     /// What the kernel says. What was not written may never be: the checkpoint must not pass it.
     pub(crate) fn sync(&self, unsynced: Unsynced) -> io::Result<()> {
+        match self.sync_files(unsynced) {
+            Err(_) if self.is_gone() => Ok(()), // removed under our hands
+            synced => synced,
+        }
+    }
+
+    fn sync_files(&self, unsynced: Unsynced) -> io::Result<()> {
         if unsynced.files_changed {
             self.files.sync_names()?;
             return self.files.sync(0, u64::MAX);

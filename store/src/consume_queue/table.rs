@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use super::files::QueueFiles;
 use super::queue::Queue;
 use crate::error::StoreError;
+use crate::mapped::disk;
 use crate::paths;
 
 type Topics = HashMap<Arc<str>, Arc<Topic>>;
@@ -42,6 +44,10 @@ pub(crate) struct QueueTable {
     topics: ArcSwap<Topics>,
     /// Held while either table is replaced.
     adding: Mutex<()>,
+    /// Topics that were deleted: their records in front of this log offset are not to be dispatched.
+    deleted: Mutex<HashMap<String, u64>>,
+    /// The greatest of these: records behind it need not be looked up.
+    deleted_upto: AtomicU64,
 }
 
 impl QueueTable {
@@ -78,6 +84,8 @@ impl QueueTable {
             file_bytes,
             topics: ArcSwap::from_pointee(topics),
             adding: Mutex::new(()),
+            deleted: Mutex::default(),
+            deleted_upto: AtomicU64::new(0),
         })
     }
 
@@ -96,9 +104,70 @@ impl QueueTable {
         self.topics.load().get(topic)?.with(id, use_it)
     }
 
+    /// Does something with the queue that the record at `log_offset` belongs to, made if need be; `None`
+    /// if its topic was deleted after it. `topic` must be one by `paths::is_topic`.
+    pub(crate) fn with_queue_of<T>(
+        &self,
+        (topic, id, log_offset): (&str, u32, u64),
+        use_it: impl Fn(&Arc<Queue>) -> T,
+    ) -> Option<T> {
+        // In this order: a queue made after the topic was deleted is not in what was read before.
+        let topics = self.topics.load();
+        if self.is_deleted(topic, log_offset) {
+            return None;
+        }
+        let known = topics.get(topic).and_then(|topic| topic.with(id, &use_it));
+        known.or_else(|| {
+            let adding = self.adding.lock();
+            if self.is_deleted(topic, log_offset) {
+                return None;
+            }
+            let queue = self.make(topic, id);
+            drop(adding);
+            Some(use_it(&queue))
+        })
+    }
+
+    fn is_deleted(&self, topic: &str, log_offset: u64) -> bool {
+        log_offset < self.deleted_upto.load(Ordering::Acquire)
+            && (self.deleted.lock().get(topic)).is_some_and(|upto| log_offset < *upto)
+    }
+
+    /// Removes a topic: its queues, their files, and its records in the log so far, which are not
+    /// dispatched if they have not been. `standing_still` calls what it is given with the end of the log
+    /// while nothing is appended. `dispatched`: records in front of it have been. Blocks.
+    pub(crate) fn delete(
+        &self,
+        topic: &str,
+        dispatched: u64,
+        standing_still: impl FnOnce(&dyn Fn(u64)),
+    ) -> Result<(), StoreError> {
+        let _adding = self.adding.lock(); // no queue takes their place before the files are gone
+        let owner = self.topics.load().get(topic).cloned();
+        let queues = owner.map_or_else(Default::default, |owner| owner.queues.load_full());
+        standing_still(&|log_end| {
+            let mut deleted = self.deleted.lock();
+            deleted.retain(|_, upto| *upto > dispatched);
+            deleted.insert(topic.to_owned(), log_end);
+            self.deleted_upto.store(log_end, Ordering::Release);
+            let mut topics = Topics::clone(&self.topics.load());
+            topics.remove(topic);
+            self.topics.store(Arc::new(topics));
+            queues.iter().for_each(|queue| queue.forget());
+        });
+        queues.iter().try_for_each(|queue| queue.files.destroy())?;
+        let _ = fs::remove_dir(self.dir.join(topic)); // stays if there is something else in it
+        disk::sync_dir(&self.dir).map_err(StoreError::io("sync", &self.dir))
+    }
+
     /// The queue, made if need be. `topic` must be one by `paths::is_topic`.
     pub(crate) fn get_or_make(&self, topic: &str, id: u32) -> Arc<Queue> {
         let _adding = self.adding.lock();
+        self.make(topic, id)
+    }
+
+    /// The same for the holder of `adding`.
+    fn make(&self, topic: &str, id: u32) -> Arc<Queue> {
         if let Some(queue) = self.get(topic, id) {
             return queue;
         }

@@ -28,6 +28,8 @@ pub(super) struct Tail {
     from: u64,
     bytes: Vec<u8>,
     written: u64,
+    /// The topic was deleted: nothing is kept or written any more.
+    gone: bool,
     /// Files were made or wiped since the last sync: their names and all of them must go to disk.
     pub(super) files_changed: bool,
 }
@@ -39,8 +41,22 @@ impl Tail {
             from: end.saturating_sub(last.len() as u64),
             bytes: last.to_vec(),
             written: end,
+            gone: false,
             files_changed,
         }
+    }
+
+    /// The topic is deleted: what is here is forgotten, what comes is left out, and the files are not
+    /// written any more.
+    pub(super) fn forget(&mut self) {
+        *self = Tail {
+            gone: true,
+            ..Tail::behind(self.end(), &[], false)
+        };
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
     }
 
     fn end(&self) -> u64 {

@@ -13,11 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use parking_lot::Mutex;
+
 use super::LogFlush;
 use super::timed::Pace;
 use crate::checkpoint::{Checkpoint, Settled};
 use crate::consume_queue::table::QueueTable;
 use crate::dispatch::Progress;
+use crate::error::StoreError;
 use crate::index::IndexService;
 use crate::mapped::disk;
 use crate::service::Bell;
@@ -40,6 +43,8 @@ pub(crate) struct QueueFlush {
     pub(crate) failed: AtomicBool,
     /// Queue entries could not be written the last time.
     pub(crate) no_room: AtomicBool,
+    /// Held while the checkpoint is written.
+    pub(crate) writing: Mutex<()>,
 }
 
 impl QueueFlush {
@@ -74,14 +79,27 @@ impl QueueFlush {
             Some(timestamp_ms) if !self.failed.load(Ordering::Relaxed) => timestamp_ms,
             _ => return false,
         };
+        let _writing = self.writing.lock();
         let before = self.checkpoint.read();
         let settled = Settled {
             log_timestamp_ms: self.log.flushed_timestamp_ms(),
             queue_timestamp_ms: dispatched_timestamp_ms,
             index_timestamp_ms: full_index_timestamp_ms.unwrap_or(before.index_timestamp_ms),
             log_offset: Some(dispatched.min(self.log.flushed())),
+            deleted_upto: before.deleted_upto,
         };
         settled == before || self.note(self.checkpoint.write(&settled)).is_some()
+    }
+
+    /// Sees to it that a start does not take the records of a topic that was deleted, those in front of
+    /// `upto`, for lost entries. Blocks.
+    pub(crate) fn note_deleted(&self, upto: u64) -> Result<(), StoreError> {
+        let writing = self.writing.lock();
+        let noted = self.checkpoint.write_deleted_upto(upto);
+        noted.map_err(StoreError::io("write", "checkpoint"))?;
+        drop(writing);
+        self.flush_all(); // and a start after a crash does not begin in front of them
+        Ok(())
     }
 
     /// Returns whether everything that was to be written is on disk.
