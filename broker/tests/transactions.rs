@@ -12,7 +12,7 @@ use remoting::code::request;
 use remoting::header::send::{SendReply, SendRequest};
 use remoting::header::transaction::CheckTransactionStateRequest;
 use remoting::java::json;
-use store::{BrokerRole, Record};
+use store::{BrokerRole, FlushDiskType, Record};
 use support::{
     Fixture, Wire, ask, at_once, bodies, config, message, pull, pulling, records, send, until,
 };
@@ -262,6 +262,18 @@ async fn a_broker_may_refuse_transactions_and_a_slave_ends_none() {
     let slave = Fixture::with(|config| config.store.broker_role = BrokerRole::Slave).await;
     let mut client = slave.client().await;
     assert_eq!(client.call(ending(0, 0, COMMIT)).await.code, 11);
+}
+
+#[tokio::test]
+async fn an_end_that_comes_before_its_half_message_is_on_disk_waits_for_it() {
+    let fixture = Fixture::with(|config| config.store.flush_disk_type = FlushDiskType::Sync).await;
+    let mut client = fixture.client().await;
+    for ended in 1..=20 {
+        let properties = format!("{HALF_PROPERTIES}WAIT\u{1}false\u{2}");
+        let sent = client.send(send(&half(&properties), b"money")).await;
+        client.write(end(&sent, COMMIT).oneway()).await;
+        fixture.readable("T", ended).await;
+    }
 }
 
 #[tokio::test]
