@@ -33,6 +33,7 @@ use crate::config::BrokerConfig;
 use crate::delay::timer::{Bells, Delay};
 use crate::filter::data::{self, Filters};
 use crate::group::GroupTable;
+use crate::made;
 use crate::message_id::MessageIds;
 use crate::offset::OffsetTable;
 use crate::pull::hold::{self, Holds};
@@ -68,6 +69,8 @@ pub struct Broker {
     pub(crate) delay: Arc<Delay>,
     pub(crate) registration: Registration,
     pub(crate) transactions: Transactions,
+    /// Held while topics and groups are written to disk (`made`).
+    pub(crate) saving: tokio::sync::Mutex<()>,
     turn: AtomicU32,
 }
 
@@ -168,7 +171,8 @@ pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
     Ok(running)
 }
 
-/// Loads the tables and opens the store, on a thread that may block.
+/// Opens the store and loads the tables, on a thread that may block. The store comes first: until its lock is held, a
+/// broker that is just stopping may still write the tables.
 async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError> {
     let opening = tokio::task::spawn_blocking(move || {
         let addresses = address::choose(&config)?;
@@ -181,17 +185,22 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
         let store_host = resolve(&addresses.broker.ip, port)?;
         let ha_port = port.saturating_add(1);
         let holds = Arc::new(Holds::default());
-        let topics = TopicTable::load(&config)?;
-        let groups = GroupTable::load(&config)?;
-        let offsets = OffsetTable::load(config.table_file("consumerOffset.json"))?;
-        let filters = Arc::new(Filters::load(&config)?);
         let bells = Arc::new(Bells::default());
         let listeners = Listeners {
             holds: Arc::clone(&holds),
             bells: Arc::clone(&bells),
         };
         let store = Store::open(config.store.clone(), Arc::new(listeners))?;
-        let delay = Delay::open(&config, &store, &bells)?;
+        let tables = Tables::load(&config, &store, &bells);
+        let Tables {
+            topics,
+            groups,
+            offsets,
+            filters,
+            delay,
+        } = tables.inspect_err(|_| {
+            store.close();
+        })?;
         Ok(Arc::new(Broker {
             ha_address: format!("{}:{ha_port}", addresses.ha.ip),
             message_ids: MessageIds::of(store_host),
@@ -201,6 +210,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             producers: Producers::default(),
             locks: Locks::default(),
             transactions: Transactions::default(),
+            saving: tokio::sync::Mutex::default(),
             turn: AtomicU32::default(),
             config,
             address,
@@ -216,6 +226,31 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
     opening
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// What lies beside the store in `config/`.
+struct Tables {
+    topics: TopicTable,
+    groups: GroupTable,
+    offsets: OffsetTable,
+    filters: Arc<Filters>,
+    delay: Arc<Delay>,
+}
+
+impl Tables {
+    fn load(
+        config: &BrokerConfig,
+        store: &Arc<Store>,
+        bells: &Arc<Bells>,
+    ) -> Result<Tables, StartError> {
+        Ok(Tables {
+            topics: TopicTable::load(config)?,
+            groups: GroupTable::load(config)?,
+            offsets: OffsetTable::load(config.table_file("consumerOffset.json"))?,
+            filters: Arc::new(Filters::load(config)?),
+            delay: Delay::open(config, store, bells)?,
+        })
+    }
 }
 
 /// Takes a port, unless told otherwise on all addresses, of both families where the machine has both.
@@ -283,8 +318,8 @@ impl Running {
         &self.broker
     }
 
-    /// Stops it in order. What was acknowledged is on disk afterwards.
-    pub async fn stop(self) {
+    /// Stops it in order. Whether everything that was acknowledged is on disk afterwards.
+    pub async fn stop(self) -> bool {
         let began = Instant::now();
         let Running {
             broker,
@@ -302,17 +337,26 @@ impl Running {
         let closing = tokio::task::spawn_blocking(move || {
             broker.transactions.stop(&broker);
             save_offsets(&broker);
+            made::save_now(&broker);
             data::save(&broker.filters);
-            broker.store.close();
+            let closed = broker.store.close();
+            let took_ms = began.elapsed().as_millis() as u64;
             info!(
                 broker = broker.config.broker_name,
-                took_ms = began.elapsed().as_millis() as u64,
-                "broker is down"
+                took_ms, "broker is down"
             );
+            closed
         });
-        if let Err(panic) = closing.await {
+        let closed = closing.await.unwrap_or_else(|panic| {
             error!(%panic, "close the store");
+            false
+        });
+        if !closed {
+            error!(
+                "not everything could be written to disk; the next start recovers what is there"
+            );
         }
+        closed
     }
 
     fn spawn_tasks(&mut self) {
@@ -324,7 +368,10 @@ impl Running {
             save_period,
             broker,
             async |broker| {
-                let saving = tokio::task::spawn_blocking(move || save_offsets(&broker));
+                let saving = tokio::task::spawn_blocking(move || {
+                    save_offsets(&broker);
+                    made::save_now(&broker); // where the disk has refused, and nothing otherwise
+                });
                 if let Err(panic) = saving.await {
                     std::panic::resume_unwind(panic.into_panic());
                 }

@@ -5,7 +5,7 @@
 //! | 0         | SIGTERM, SIGINT, `-h`, `-p`, `-m`                                                   |
 //! | 1         | a wrong option                                                                      |
 //! | 253       | Java's −3: `namesrvAddr` or a slave's id is refused, a table or the store is broken |
-//! | 255       | Java's −1: the file given with `-c`, a port, an address                             |
+//! | 255       | Java's −1: the file given with `-c`, a port, an address; a stop that lost something |
 //!
 //! Java's options, success line and exit codes. `ROCKETMQ_HOME` need not be set, where Java ends with −2. The log goes
 //! to stderr; `RUST_LOG` filters it. What Java prints on stdout is printed there, and nothing else.
@@ -109,8 +109,11 @@ async fn serve_until_told(config: BrokerConfig) -> ExitCode {
     say(&success_line(&running, name_servers.as_deref()));
     told_to_stop(terminate, interrupt).await;
     info!("stop");
-    running.stop().await;
-    ExitCode::SUCCESS
+    if running.stop().await {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    }
 }
 
 /// Java's `initialize` fails for what is on disk; anything else there is an exception.

@@ -297,7 +297,8 @@ async fn a_stop_answers_waiting_pulls_with_19() {
     consumer.write(pulling(&pull("T", "G", 1))).await;
     wait_until_held(&fixture, 1).await;
     let began = Instant::now();
-    let (reply, ()) = tokio::join!(consumer.read(), fixture.running.stop());
+    let (reply, closed) = tokio::join!(consumer.read(), fixture.running.stop());
+    assert!(closed);
     assert_eq!(reply.expect("an answer").code, 19);
     assert!(
         began.elapsed() < Duration::from_secs(1),
