@@ -339,7 +339,7 @@ fn damage(random: &mut Random, words: &mut Vec<String>) {
         let at = random.below(words.len() + 1);
         match random.below(5) {
             0 if at < words.len() => drop(words.remove(at)),
-            1 if at < words.len() => words.insert(at, words[at].clone()),
+            1 if at < words.len() => words.insert(at, words.get(at).cloned().unwrap_or_default()),
             2 if at + 1 < words.len() => words.swap(at, at + 1),
             3 => words.truncate(at),
             _ => words.insert(at, random.of(NOISE).to_owned()),
@@ -372,6 +372,7 @@ impl Random {
     }
 
     fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len())]
+        let choice = self.below(choices.len());
+        choices.get(choice).copied().unwrap_or_default()
     }
 }
