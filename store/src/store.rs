@@ -509,6 +509,9 @@ impl Store {
     /// # Errors
     /// When a file cannot be removed. The topic has no queues then either, until the next start.
     pub fn delete_topic(&self, topic: &str) -> Result<(), StoreError> {
+        if !paths::is_topic(topic) {
+            return Ok(());
+        }
         let mut upto = 0;
         self.queues
             .delete(topic, self.progress.dispatched(), |forget| {

@@ -24,7 +24,11 @@ fn a_deleted_topic_leaves_no_queue_and_begins_at_0_when_made_again() {
     append_to_gone(&store, 600);
     settle(&store);
     store.delete_topic("gone").expect("deleted");
-    store.delete_topic("never").expect("nothing to do");
+    std::fs::create_dir(dir.path().join("beside")).expect("made");
+    for nothing in ["never", "", ".", "../beside"] {
+        store.delete_topic(nothing).expect("nothing to do");
+    }
+    assert!(dir.path().join("beside").exists());
     assert_eq!(store.topics(), ["T"]);
     assert!(store.queue_ids("gone").is_empty());
     assert!(!dir.path().join("consumequeue/gone").exists());

@@ -53,6 +53,10 @@ pub(super) fn delete_topic(broker: &Arc<Broker>, request: Command) -> Answer {
             .delete(&topic)
             .map_err(|error| Refusal::system_error(error.to_string()))?;
         broker.offsets.forget_topic(&topic);
+        broker
+            .store
+            .delete_topic(&topic)
+            .map_err(|error| Refusal::system_error(error.to_string()))?;
         Ok(Command::success())
     })
 }
