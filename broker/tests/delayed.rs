@@ -185,7 +185,8 @@ async fn lateness(client: &mut Wire, count: usize) -> Vec<i64> {
             .await;
         assert_eq!(reply.code, 0, "{:?}", reply.remark);
         late.extend(records(&reply, |record| {
-            let level = i64::from(record.body[0] - b'0');
+            let digit = record.body.first().expect("the level");
+            let level = i64::from(digit - b'0');
             record.store_timestamp_ms - record.born_timestamp_ms - level * 1_000
         }));
     }
