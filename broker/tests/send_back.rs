@@ -4,6 +4,7 @@ mod support;
 
 use bytes::Bytes;
 use remoting::body::groups::SubscriptionGroupConfig;
+use remoting::body::topic_config::TopicConfigSerializeWrapper;
 use remoting::code::request;
 use remoting::header::send_back::SendBackRequest;
 use remoting::java::json;
@@ -242,6 +243,30 @@ async fn messages_come_back_through_queues_that_the_retry_topic_has() {
     queues.sort();
     queues.dedup();
     assert_eq!(queues, ["REAL_QID=0", "REAL_QID=1"]);
+}
+
+#[tokio::test]
+async fn topics_are_made_as_the_group_and_the_client_say() {
+    let fixture = Fixture::new().await;
+    let mut client = fixture.client().await;
+    let at = place(&sent(&mut client, "T", "").await);
+    for delay_level in [0, -1] {
+        let of_unit = SendBackRequest {
+            unit_mode: true,
+            delay_level,
+            ..back(at)
+        };
+        assert_eq!(answer(&mut client, &of_unit).await, (0, None));
+    }
+    let table = client.call(ask(request::GET_ALL_TOPIC_CONFIG, &[])).await;
+    let table: TopicConfigSerializeWrapper = json::read(&table.body.into_bytes()).expect("a table");
+    let shape = |name: &str| {
+        let topic = table.topic_config_table.get(name).expect(name);
+        let queues = (topic.read_queue_nums, topic.write_queue_nums);
+        (queues, topic.perm, topic.topic_sys_flag)
+    };
+    assert_eq!(shape("%RETRY%G"), ((1, 1), 6, 2));
+    assert_eq!(shape("%DLQ%G"), ((1, 1), 2, 0));
 }
 
 #[tokio::test]
