@@ -233,6 +233,21 @@ async fn a_store_that_refuses_is_asked_again_every_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn under_sync_flush_what_is_delivered_shows_once_it_is_on_disk() {
+    let fixture = Fixture::over(Bench::new("1s"), |config| {
+        config.flush_disk_type = store::FlushDiskType::Sync;
+    });
+    fixture.delay.start();
+    (0..50).for_each(|_| _ = fixture.send(1, "x"));
+    fixture.delivered(1, 50).await;
+    let delivered = fixture.delay.progress.place(0).delivered;
+    until(|| fixture.store.max_offset("T", 2) == QueueOffset(50));
+    assert!(fixture.store.flushed_log_offset() >= delivered);
+    fixture.delay.stop().await;
+    assert_eq!(fixture.file(), "{\"offsetTable\":{1:50}}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slave_delivers_nothing_and_leaves_the_file_alone() {
     let master = Fixture::new("1s");
     master.send(1, "x");
