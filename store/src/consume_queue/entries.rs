@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use super::queue::Queue;
 use super::unit::{ENTRY_BYTES, Entry};
@@ -13,7 +14,7 @@ const CHUNK_BYTES: usize = 64 * ENTRY_BYTES as usize;
 /// Entries of one file, one after the other. Its file, if it needs one, is open as long as it is.
 pub(crate) struct Entries<'a> {
     queue: &'a Queue,
-    file: Option<File>,
+    file: Option<Arc<File>>,
     /// The next byte of the queue to be read into `chunk`.
     at: u64,
     end: u64,
@@ -90,7 +91,7 @@ impl Queue {
 
     /// Copies whole entries from byte `at` on, all of one file, into `out`, as many as lie in one
     /// place. Returns how many bytes. `file` is opened if it is needed.
-    fn read(&self, at: u64, out: &mut [u8], file: &mut Option<File>) -> io::Result<usize> {
+    fn read(&self, at: u64, out: &mut [u8], file: &mut Option<Arc<File>>) -> io::Result<usize> {
         let copied = self.tail.lock().copy(at, out);
         let in_files = match copied {
             Ok(()) => return Ok(out.len()),

@@ -6,7 +6,8 @@
 //!
 //! A broker has tens of thousands of queues, most with a few entries: a mapping each would pass the
 //! kernel's `vm.max_map_count`, a descriptor each the limit of open files, and 6 MB each the disk.
-//! So a file has its full length, as Java's load demands, but takes room only as it is written; and a
+//! A few descriptors stay open all the same: of the queues in use, whose reads and writes then are one
+//! system call each; they are given up when a minute passed without a use. So a file has its full length, as Java's load demands, but takes room only as it is written; and a
 //! write that finds the disk full is an error, never a signal.
 //! Java 4.7.0 `store/MappedFileQueue.java` maps them all.
 
@@ -14,8 +15,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
@@ -35,6 +38,39 @@ pub(super) struct QueueFiles {
     first: AtomicU64,
     /// Byte behind the last file; `first` while there is none.
     end: AtomicU64,
+    kept: Mutex<Option<Kept>>,
+}
+
+/// Descriptors of queue files that all stores together keep open.
+const MOST_KEPT: usize = 512;
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+
+/// A file that stays open for the next read or write.
+struct Kept {
+    base: u64,
+    file: Arc<File>,
+    used: bool,
+}
+
+impl Kept {
+    /// `None` when too many are kept already.
+    fn new(base: u64, file: &Arc<File>) -> Option<Kept> {
+        if KEPT.fetch_add(1, Ordering::Relaxed) >= MOST_KEPT {
+            KEPT.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Kept {
+            base,
+            file: Arc::clone(file),
+            used: true,
+        })
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        KEPT.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl QueueFiles {
@@ -45,6 +81,7 @@ impl QueueFiles {
             file_bytes,
             first: AtomicU64::new(0),
             end: AtomicU64::new(0),
+            kept: Mutex::new(None),
         }
     }
 
@@ -88,6 +125,7 @@ impl QueueFiles {
             file_bytes,
             first: AtomicU64::new(first),
             end: AtomicU64::new(end),
+            kept: Mutex::new(None),
         })
     }
 
@@ -124,9 +162,31 @@ impl QueueFiles {
         self.end.store(base, Ordering::Release);
     }
 
-    /// The file that holds byte `at`, for reading.
-    pub(super) fn open_at(&self, at: u64) -> io::Result<File> {
-        File::open(paths::numbered(&self.dir, self.base_of(at)))
+    /// The file that holds byte `at`.
+    pub(super) fn open_at(&self, at: u64) -> io::Result<Arc<File>> {
+        let base = self.base_of(at);
+        if let Some(kept) = self.kept.lock().as_mut().filter(|kept| kept.base == base) {
+            kept.used = true;
+            return Ok(Arc::clone(&kept.file));
+        }
+        let file = Arc::new(disk::open(&paths::numbered(&self.dir, base))?);
+        self.keep(base, &file);
+        Ok(file)
+    }
+
+    fn keep(&self, base: u64, file: &Arc<File>) {
+        let mut kept = self.kept.lock();
+        *kept = None; // before the next is counted
+        *kept = Kept::new(base, file);
+    }
+
+    /// Closes the file kept open if nobody has used it since the last call.
+    pub(super) fn close_unused(&self) {
+        let mut kept = self.kept.lock();
+        match kept.as_mut() {
+            Some(kept) if kept.used => kept.used = false,
+            _ => *kept = None,
+        }
     }
 
     /// Fills `bytes` from byte `at` of the queue on, out of `file`, which holds them all.
@@ -144,9 +204,10 @@ impl QueueFiles {
         while !bytes.is_empty() {
             let base = self.base_of(at);
             let file = if base < self.end() {
-                disk::open(&paths::numbered(&self.dir, base))?
+                self.open_at(base)?
             } else {
-                let file = make(&self.dir, base, self.file_bytes)?;
+                let file = Arc::new(make(&self.dir, base, self.file_bytes)?);
+                self.keep(base, &file);
                 self.end.store(base + self.file_bytes, Ordering::Release);
                 made = true;
                 file
@@ -163,7 +224,7 @@ impl QueueFiles {
     pub(super) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         let mut base = self.base_of(from.max(self.first()));
         while base < to.min(self.end()) {
-            disk::open(&paths::numbered(&self.dir, base))?.sync_data()?;
+            self.open_at(base)?.sync_data()?;
             base += self.file_bytes;
         }
         Ok(())
@@ -178,6 +239,7 @@ impl QueueFiles {
     /// Makes everything from byte `to` on zero: later files are removed, except the first one, which
     /// keeps the numbering. Costs little when it is zero already.
     pub(super) fn cut(&mut self, to: u64) -> Result<(), StoreError> {
+        *self.kept.get_mut() = None;
         let (first, end) = (*self.first.get_mut(), self.end.get_mut());
         let mut last = end.saturating_sub(self.file_bytes);
         while *end > first && last > to.max(first) {
@@ -196,6 +258,7 @@ impl QueueFiles {
 
     /// Removes every file, and the directory if nothing else is in it.
     pub(super) fn destroy(&self) -> Result<(), StoreError> {
+        *self.kept.lock() = None;
         for (_, path) in numbered_files(&self.dir)? {
             disk::remove(&path).map_err(StoreError::io("remove", path))?;
         }

@@ -263,6 +263,9 @@ impl Queue {
         if tail.is_gone() {
             return Ok(None);
         }
+        if least_pages == 0 {
+            self.files.close_unused();
+        }
         if from >= to && !tail.files_changed {
             tail.give_up();
             return Ok(None);
