@@ -128,6 +128,20 @@ async fn an_expression_that_is_none_has_no_filter_data() {
 }
 
 #[tokio::test]
+async fn a_subscription_without_expression_leaves_the_filter_behind_it() {
+    let fixture = with_filters().await;
+    let mut client = fixture.client().await;
+    send_all(&mut client, "T", &[("m", "")]).await;
+    for (expression, version) in [("a > 1", 5), ("", 6)] {
+        let topics = vec![sql("T", expression, version)];
+        client.call(heartbeat("c", "G", topics)).await;
+    }
+    let answer = code_and_remark(&mut client, pulling(&registered("T", 0, 6))).await;
+    let text = "the consumer's consumer filter data not latest";
+    assert_eq!(answer, (28, text.to_owned()));
+}
+
+#[tokio::test]
 async fn with_filters_off_a_registered_expression_is_refused() {
     let fixture = Fixture::new().await;
     let mut client = fixture.client().await;
