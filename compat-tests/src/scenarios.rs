@@ -14,12 +14,16 @@ pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
 
 /// Broker keys of the third cluster: what Java waits for takes seconds here and not minutes. Delay level 1 is 1 s, 2 is 2 s,
 /// 3 to 17 are 1 s again (messages come back through 3 and above), 18 is 3 s. And filters by properties are on.
+/// Half messages are asked about when they are 1 s old, every 1.5 s, 4 times.
 pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[
     (
         "messageDelayLevel",
         "1s 2s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 3s",
     ),
     ("enablePropertyFilter", "true"),
+    ("transactionTimeOut", "1000"),
+    ("transactionCheckInterval", "1500"),
+    ("transactionCheckMax", "4"),
 ];
 
 /// Where a scenario runs.
@@ -139,6 +143,13 @@ pub const SCENARIOS: &[Scenario] = &[
     second("late_consumer_from_last"),
     second("refuse_no_such_topic"),
     second("refuse_auto_creation_off"),
+    third("transaction_given_up"),
+    third("transaction_immunity"),
+    third("transaction_asked_rolls_back"),
+    third("transaction_asked_commits"),
+    third("transaction_another_member"),
+    third("transaction_bad_ends"),
+    third("transaction_committed"),
     Scenario {
         name: "consumer_lives_through_restart",
         place: Place::LivesOn,
@@ -149,6 +160,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     disturbed("broker_restarted"),
     disturbed("broker_killed"),
+    disturbed("transaction_through_restart"),
+    disturbed("transaction_through_kill"),
     disturbed("delayed_broker_restarted"),
     disturbed("delayed_broker_killed"),
     disturbed("one_of_two_namesrvs_down"),

@@ -75,6 +75,16 @@ final class Catalogue {
         ALL.put("retry_group_settings", Retry::groupSettings);
         ALL.put("refuse_give_back", Retry::badRequests);
 
+        ALL.put("transaction_committed", Transactions::commitAndRollback);
+        ALL.put("transaction_asked_commits", Transactions::askedCommits);
+        ALL.put("transaction_asked_rolls_back", Transactions::askedRollsBack);
+        ALL.put("transaction_another_member", Transactions::anotherMemberAnswers);
+        ALL.put("transaction_immunity", Transactions::immunity);
+        ALL.put("transaction_given_up", Transactions::givenUp);
+        ALL.put("transaction_bad_ends", Transactions::badEnds);
+        ALL.put("transaction_through_restart", Transactions::restart);
+        ALL.put("transaction_through_kill", Transactions::kill);
+
         ALL.put("broker_restarted", Restarts::brokerClean);
         ALL.put("consumer_lives_through_restart", Restarts::consumerLivesOn);
         ALL.put("broker_killed", Restarts::brokerKilled);
