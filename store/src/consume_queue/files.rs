@@ -16,7 +16,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use rustix::fs::{SeekFrom, seek};
@@ -38,7 +38,11 @@ pub(super) struct QueueFiles {
     first: AtomicU64,
     /// Byte behind the last file; `first` while there is none.
     end: AtomicU64,
-    kept: Mutex<Option<Kept>>,
+    /// The last file and, beside it, one that a reader is at.
+    kept: Mutex<[Option<Kept>; 2]>,
+    /// Something was written whose descriptor was closed before it was synced. If the disk fails then,
+    /// the file may not know any more when it is opened again; its file system still does.
+    unwatched: AtomicBool,
 }
 
 /// Descriptors of queue files that all stores together keep open.
@@ -81,7 +85,8 @@ impl QueueFiles {
             file_bytes,
             first: AtomicU64::new(0),
             end: AtomicU64::new(0),
-            kept: Mutex::new(None),
+            kept: Mutex::default(),
+            unwatched: AtomicBool::new(false),
         }
     }
 
@@ -125,7 +130,8 @@ impl QueueFiles {
             file_bytes,
             first: AtomicU64::new(first),
             end: AtomicU64::new(end),
-            kept: Mutex::new(None),
+            kept: Mutex::default(),
+            unwatched: AtomicBool::new(false),
         })
     }
 
@@ -165,28 +171,45 @@ impl QueueFiles {
     /// The file that holds byte `at`.
     pub(super) fn open_at(&self, at: u64) -> io::Result<Arc<File>> {
         let base = self.base_of(at);
-        if let Some(kept) = self.kept.lock().as_mut().filter(|kept| kept.base == base) {
+        let mut kept = self.kept.lock();
+        let mut kept_files = kept.iter_mut().flatten();
+        if let Some(kept) = kept_files.find(|kept| kept.base == base) {
             kept.used = true;
             return Ok(Arc::clone(&kept.file));
         }
+        drop(kept);
         let file = Arc::new(disk::open(&paths::numbered(&self.dir, base))?);
         self.keep(base, &file);
         Ok(file)
     }
 
     fn keep(&self, base: u64, file: &Arc<File>) {
-        let mut kept = self.kept.lock();
-        *kept = None; // before the next is counted
-        *kept = Kept::new(base, file);
+        let is_last = base + self.file_bytes == self.end();
+        let [last, other] = &mut *self.kept.lock();
+        let place = if is_last { last } else { other };
+        *place = None; // before the next is counted
+        *place = Kept::new(base, file);
     }
 
-    /// Closes the file kept open if nobody has used it since the last call.
+    /// Closes the files kept open that nobody has used since the last call. For the one who syncs.
     pub(super) fn close_unused(&self) {
-        let mut kept = self.kept.lock();
-        match kept.as_mut() {
-            Some(kept) if kept.used => kept.used = false,
-            _ => *kept = None,
+        for place in &mut *self.kept.lock() {
+            match place {
+                Some(kept) if kept.used => kept.used = false,
+                _ => *place = None,
+            }
         }
+    }
+
+    /// Whether a failed write since the last call can have gone unnoticed by the files.
+    pub(super) fn take_unwatched(&self) -> bool {
+        self.unwatched.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether the file that begins at `base` stays open as the last one.
+    fn is_watched(&self, base: u64) -> bool {
+        let [last, _] = &*self.kept.lock();
+        last.as_ref().is_some_and(|last| last.base == base)
     }
 
     /// Fills `bytes` from byte `at` of the queue on, out of `file`, which holds them all.
@@ -207,14 +230,18 @@ impl QueueFiles {
                 self.open_at(base)?
             } else {
                 let file = Arc::new(make(&self.dir, base, self.file_bytes)?);
-                self.keep(base, &file);
+                self.unwatched.fetch_or(!self.is_empty(), Ordering::AcqRel); // the one before is closed
                 self.end.store(base + self.file_bytes, Ordering::Release);
+                self.keep(base, &file);
                 made = true;
                 file
             };
             let fits = (base + self.file_bytes - at).min(bytes.len() as u64);
             let (here, behind) = bytes.split_at(fits as usize);
             file.write_all_at(here, at - base)?;
+            if !behind.is_empty() || !self.is_watched(base) {
+                self.unwatched.store(true, Ordering::Release);
+            }
             (at, bytes) = (at + fits, behind);
         }
         Ok(made)
@@ -239,7 +266,8 @@ impl QueueFiles {
     /// Makes everything from byte `to` on zero: later files are removed, except the first one, which
     /// keeps the numbering. Costs little when it is zero already.
     pub(super) fn cut(&mut self, to: u64) -> Result<(), StoreError> {
-        *self.kept.get_mut() = None;
+        *self.kept.get_mut() = [None, None];
+        *self.unwatched.get_mut() = true;
         let (first, end) = (*self.first.get_mut(), self.end.get_mut());
         let mut last = end.saturating_sub(self.file_bytes);
         while *end > first && last > to.max(first) {
@@ -258,7 +286,7 @@ impl QueueFiles {
 
     /// Removes every file, and the directory if nothing else is in it.
     pub(super) fn destroy(&self) -> Result<(), StoreError> {
-        *self.kept.lock() = None;
+        *self.kept.lock() = [None, None];
         for (_, path) in numbered_files(&self.dir)? {
             disk::remove(&path).map_err(StoreError::io("remove", path))?;
         }
@@ -358,6 +386,33 @@ mod tests {
         files.cut(0).expect("cut");
         assert_eq!((files.first(), files.end()), (20_000, 30_000));
         assert_eq!(read(&files, 20_000, 10_000).expect("read"), [0; 10_000]);
+    }
+
+    #[test]
+    fn the_last_file_and_a_readers_stay_open_until_a_pass_without_use() {
+        let dir = tempfile::tempdir().expect("folder");
+        let files = QueueFiles::none(dir.path().to_owned(), 100);
+        files.write(0, &[9; 50]).expect("written");
+        assert!(!files.take_unwatched(), "its descriptor is open still");
+        files.write(50, &[9; 250]).expect("written");
+        assert!(files.take_unwatched(), "those of the files before are not");
+        read(&files, 0, 10).expect("read");
+        let open = || {
+            files
+                .kept
+                .lock()
+                .each_ref()
+                .map(|kept| kept.as_ref().map(|kept| kept.base))
+        };
+        assert_eq!(open(), [Some(200), Some(0)]);
+        files.close_unused();
+        read(&files, 0, 10).expect("read");
+        files.close_unused();
+        assert_eq!(open(), [None, Some(0)]);
+        files.close_unused();
+        assert_eq!(open(), [None, None]);
+        files.write(270, &[9; 10]).expect("written");
+        assert!(!files.take_unwatched(), "opened before it was written");
     }
 
     #[test]

@@ -52,6 +52,15 @@ pub(crate) struct Unsynced {
     from: u64,
     to: u64,
     files_changed: bool,
+    /// Only the whole file system knows whether all of it could be written.
+    unwatched: bool,
+}
+
+impl Unsynced {
+    /// Whether syncing the queue's files is not enough: the whole file system must be.
+    pub(crate) fn needs_file_system(self) -> bool {
+        self.unwatched
+    }
 }
 
 /// What became of an entry.
@@ -276,6 +285,7 @@ impl Queue {
             from,
             to,
             files_changed,
+            unwatched: self.files.take_unwatched(),
         }))
     }
 

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use super::LogFlush;
 use super::timed::Pace;
 use crate::checkpoint::{Checkpoint, Settled};
+use crate::consume_queue::queue::{Queue, Unsynced};
 use crate::consume_queue::table::QueueTable;
 use crate::dispatch::Progress;
 use crate::error::StoreError;
@@ -25,7 +26,7 @@ use crate::index::IndexService;
 use crate::mapped::disk;
 use crate::service::Bell;
 
-/// More queues than this are synced with their whole file system: one call, and the log's share of it
+/// More queues than this, and any whose files were closed before they could be synced, are synced with their whole file system: one call, and the log's share of it
 /// was due anyway.
 const SYNCED_ONE_BY_ONE: usize = 32;
 
@@ -104,22 +105,11 @@ impl QueueFlush {
 
     /// Returns whether everything that was to be written is on disk.
     fn flush_queues(&self, least_pages: u32) -> bool {
-        let mut unsynced = Vec::new();
-        for queue in self.queues.all() {
-            match queue.write_out(least_pages) {
-                Ok(written) => unsynced.extend(written.map(|written| (queue, written))),
-                Err(error) => {
-                    if !self.no_room.swap(true, Ordering::Relaxed) {
-                        tracing::error!(%error, queue = %queue.path().display(), "write queue entries; tried again every second");
-                    }
-                    return false;
-                }
-            }
-        }
-        if self.no_room.swap(false, Ordering::Relaxed) {
-            tracing::info!("queue entries can be written again");
-        }
-        let synced = if unsynced.len() > SYNCED_ONE_BY_ONE {
+        let (unsynced, all) = self.write_queues(least_pages);
+        let mut each = unsynced.iter();
+        let at_once = unsynced.len() > SYNCED_ONE_BY_ONE
+            || each.any(|(_, written)| written.needs_file_system());
+        let synced = if at_once {
             disk::sync_file_system(&self.queue_dir)
         } else {
             let mut each = unsynced.iter();
@@ -131,7 +121,27 @@ impl QueueFlush {
                 .iter()
                 .for_each(|(queue, written)| queue.synced(*written));
         }
-        synced
+        synced && all
+    }
+
+    /// Writes to the files what is due, and returns what of it to sync, and whether it is all.
+    fn write_queues(&self, least_pages: u32) -> (Vec<(Arc<Queue>, Unsynced)>, bool) {
+        let mut unsynced = Vec::new();
+        for queue in self.queues.all() {
+            match queue.write_out(least_pages) {
+                Ok(written) => unsynced.extend(written.map(|written| (queue, written))),
+                Err(error) => {
+                    if !self.no_room.swap(true, Ordering::Relaxed) {
+                        tracing::error!(%error, queue = %queue.path().display(), "write queue entries; tried again every second");
+                    }
+                    return (unsynced, false);
+                }
+            }
+        }
+        if self.no_room.swap(false, Ordering::Relaxed) {
+            tracing::info!("queue entries can be written again");
+        }
+        (unsynced, true)
     }
 
     fn note<T>(&self, done: io::Result<T>) -> Option<T> {
