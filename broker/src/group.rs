@@ -100,7 +100,8 @@ impl GroupTable {
     }
 
     /// A group, made on its first use if `auto_create` (`autoCreateSubscriptionGroup`) or its name allows it. Java's
-    /// `findSubscriptionGroupConfig`. Blocks on the disk when it is made, and only then.
+    /// `findSubscriptionGroupConfig`. A new one is in memory only: the caller sees to it that the table is saved before it
+    /// answers (`made`).
     pub fn find(&self, group: &str, auto_create: bool) -> Option<Arc<SubscriptionGroupConfig>> {
         if let Some(found) = self.get(group) {
             return Some(found);
@@ -119,9 +120,8 @@ impl GroupTable {
         let made = groups.put(SubscriptionGroupConfig::new(group));
         groups.version.next_version();
         drop(groups);
-        info!(group, "group made on its first use");
         self.file.changed();
-        self.save();
+        info!(group, "group made on its first use");
         Some(made)
     }
 
@@ -178,6 +178,12 @@ impl GroupTable {
         }
     }
 
+    /// How often the table has changed since the start.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.file.changes()
+    }
+
     /// Writes the table if it has changed. A disk that refuses is an ERROR in the log; the group is served all the same,
     /// as in Java.
     pub fn save(&self) {
@@ -225,7 +231,8 @@ mod tests {
             (16, 1, true)
         );
         table.find("g", true).expect("there");
-        assert_eq!(table.version().counter, 1);
+        assert_eq!((table.version().counter, table.changes()), (1, 1));
+        table.save();
         let again = load_again(&folder);
         assert_eq!(again.wrapper(), table.wrapper());
     }

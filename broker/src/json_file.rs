@@ -21,7 +21,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use remoting::java::json;
@@ -34,8 +34,8 @@ use tracing::warn;
 pub struct JsonFile {
     path: PathBuf,
     state: Mutex<State>,
-    /// Whether what it holds has changed since the last copy for [`save_with`](Self::save_with) was begun.
-    changed: AtomicBool,
+    /// How often what it holds has changed in memory.
+    changes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +44,8 @@ struct State {
     on_disk: Option<Vec<u8>>,
     /// Whether the file may become the next `.bak`: it was read whole, or written by us.
     whole: bool,
+    /// The `changes` that are on disk.
+    saved: u64,
 }
 
 /// Why a table cannot be loaded. The start ends: an empty table in its place would reset what people rely on.
@@ -87,7 +89,7 @@ impl JsonFile {
         JsonFile {
             path: path.into(),
             state: Mutex::default(),
-            changed: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -108,6 +110,7 @@ impl JsonFile {
                 *self.state.lock() = State {
                     on_disk: Some(bytes),
                     whole: true,
+                    saved: 0,
                 };
                 return Ok(Some(value));
             }
@@ -151,9 +154,15 @@ impl JsonFile {
     }
 
     /// What the file holds has changed in memory: the next [`save_with`](Self::save_with) has something to write.
-    /// To be called after the change, for every one of them; costs one store.
+    /// To be called after the change, for every one of them; costs one addition.
     pub fn changed(&self) {
-        self.changed.store(true, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often [`changed`](Self::changed) was called.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Writes what `snapshot` copies, if there was a change since the last time, and returns when every change that was
@@ -166,14 +175,13 @@ impl JsonFile {
     /// What the file system says. The file is then as it was, and the next call tries again.
     pub fn save_with<T: Serialize>(&self, snapshot: impl FnOnce() -> T) -> io::Result<bool> {
         let mut state = self.state.lock();
-        if !self.changed.swap(false, Ordering::AcqRel) {
+        let changes = self.changes(); // before the copy, which then has them all
+        if state.saved == changes {
             return Ok(false);
         }
-        let saved = self.replace(&mut state, json::write_pretty(&snapshot()));
-        if saved.is_err() {
-            self.changed();
-        }
-        saved
+        let written = self.replace(&mut state, json::write_pretty(&snapshot()))?;
+        state.saved = changes;
+        Ok(written)
     }
 
     /// Replaces what the file holds, and keeps what it held as `.bak`. Whether there was anything to write: what is
@@ -206,10 +214,8 @@ impl JsonFile {
         }
         fs::rename(&temporary, &self.path)?;
         File::open(folder)?.sync_all()?;
-        *state = State {
-            on_disk: Some(bytes),
-            whole: true,
-        };
+        state.on_disk = Some(bytes);
+        state.whole = true;
         Ok(true)
     }
 

@@ -17,6 +17,7 @@ pub mod filter;
 pub mod group;
 mod handler;
 pub mod json_file;
+mod made;
 mod message_id;
 pub mod offset;
 pub mod pull;

@@ -33,7 +33,7 @@ const UNIT_SUBSCRIPTION: i32 = 2;
 /// The level at which a message comes back the first time; it grows by one each time.
 const FIRST_LEVEL: i32 = 3;
 
-/// The topic a group's messages come back through, made if it has none. Blocks on the disk when it is made.
+/// The topic a group's messages come back through, made if it has none, in memory only (`made`).
 ///
 /// # Errors
 /// [`NameError`] for characters that no group may have.
@@ -54,7 +54,7 @@ pub(crate) fn retry_topic(
         .map(|found| told(broker, found))
 }
 
-/// The topic a group's messages end in, made if it has none. Blocks on the disk when it is made.
+/// The topic a group's messages end in, made if it has none, in memory only (`made`).
 ///
 /// # Errors
 /// Code 1 for characters that no group may have.
@@ -78,7 +78,7 @@ pub(crate) fn no_topic(name: &str) -> Refusal {
     Refusal::system_error(format!("topic[{name}] not exist"))
 }
 
-/// A group, made if that is allowed. Blocks on the disk when it is made.
+/// A group, made if that is allowed, in memory only (`made`).
 ///
 /// # Errors
 /// Code 26 when there is none and none may be made.

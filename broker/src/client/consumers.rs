@@ -13,10 +13,10 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use remoting::Peer;
 use remoting::body::heartbeat::{ConsumerData, MessageModel, SubscriptionData};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::Client;
-use super::roster::Roster;
+use super::roster::{self, Roster, Seen};
 use crate::filter::data::Filters;
 use crate::filter::tag::TagFilter;
 
@@ -88,18 +88,26 @@ impl Consumers {
         let filters = Arc::clone(&self.table.read().filters);
         filters.register(&data.group_name, &data.subscription_data_set);
         let mut table = self.table.write();
-        let joined = table.roster.seen(&data.group_name, client);
+        let seen = table.roster.seen(&data.group_name, client);
         let group = table.groups.entry(data.group_name.clone()).or_default();
         group.message_model = data.message_model;
-        let resubscribed = group.subscribe(&data.group_name, data.subscription_data_set);
-        (joined || resubscribed).then(|| table.change(data.group_name))
+        let resubscribed = group.subscribe(data.subscription_data_set);
+        let change = seen == Seen::Joins || resubscribed;
+        let members = change.then(|| table.members(&data.group_name));
+        drop(table);
+        seen.tell(&data.group_name, client);
+        let group = data.group_name;
+        members.map(|members| Change { group, members })
     }
 
     /// Takes a member out of a group at its own wish.
     pub fn unregister(&self, group: &str, peer: &Peer) -> Option<Change> {
         let mut table = self.table.write();
-        let left = table.roster.leave(group, peer.id());
-        left.then(|| table.settled(group.to_owned())).flatten()
+        let client = table.roster.leave(group, peer.id())?;
+        let change = table.settled(group.to_owned());
+        drop(table);
+        client.tell_left(group);
+        change
     }
 
     /// Takes a closed connection out of all its groups.
@@ -107,17 +115,25 @@ impl Consumers {
         if !self.table.read().roster.knows(peer.id()) {
             return Vec::new(); // a producer's, or a tool's
         }
-        self.table.write().leave_all(peer)
+        let (left, changes) = self.table.write().leave_all(peer);
+        roster::tell_left(&left);
+        changes
     }
 
     /// Takes out members that have been silent for too long and closes their connections.
     pub fn expire(&self) -> Vec<Change> {
+        let (mut changes, mut all_left) = (Vec::new(), Vec::new());
         let mut table = self.table.write();
-        let mut changes = Vec::new();
         for peer in table.roster.silent() {
-            warn!(remote = %peer.remote(), "consumer is silent: close its connection");
-            changes.extend(table.leave_all(&peer));
+            let (left, changed) = table.leave_all(&peer);
+            all_left.extend(left);
+            changes.extend(changed);
             peer.close();
+        }
+        drop(table);
+        for (group, client) in &all_left {
+            let (id, remote) = (&*client.id, client.peer.remote());
+            warn!(group, client = id, %remote, "consumer is silent: close its connection");
         }
         changes
     }
@@ -160,36 +176,36 @@ impl Consumers {
 }
 
 impl Table {
-    fn leave_all(&mut self, peer: &Peer) -> Vec<Change> {
+    /// Who has left what, and who is to be told.
+    fn leave_all(&mut self, peer: &Peer) -> (Vec<(String, Client)>, Vec<Change>) {
         let left = self.roster.leave_all(peer.id());
-        left.into_iter()
-            .filter_map(|group| self.settled(group))
-            .collect()
+        let changes = left
+            .iter()
+            .filter_map(|(group, _)| self.settled(group.clone()));
+        let changes = changes.collect();
+        (left, changes)
     }
 
     /// After a member has left: the others, or the end of the group.
     fn settled(&mut self, group: String) -> Option<Change> {
         if self.roster.members(&group).next().is_some() {
-            return Some(self.change(group));
+            let members = self.members(&group);
+            return Some(Change { group, members });
         }
         self.groups.remove(&group);
         self.filters.unregister(&group);
         None
     }
 
-    fn change(&self, group: String) -> Change {
-        let members = self
-            .roster
-            .members(&group)
-            .map(|client| Arc::clone(&client.peer))
-            .collect();
-        Change { group, members }
+    fn members(&self, group: &str) -> Vec<Arc<Peer>> {
+        let members = self.roster.members(group);
+        members.map(|client| Arc::clone(&client.peer)).collect()
     }
 }
 
 impl Group {
     /// Takes over the topics of a heartbeat. Whether a topic came or went.
-    fn subscribe(&mut self, name: &str, wanted: Vec<SubscriptionData>) -> bool {
+    fn subscribe(&mut self, wanted: Vec<SubscriptionData>) -> bool {
         let mut changed = false;
         let mut topics = HashSet::new();
         for data in wanted {
@@ -199,12 +215,6 @@ impl Group {
                 continue;
             }
             changed |= old.is_none();
-            debug!(
-                group = name,
-                topic = data.topic,
-                expression = data.sub_string,
-                "subscription"
-            );
             let tags = TagFilter::of(&data);
             self.subscriptions
                 .insert(data.topic.clone(), Arc::new(Subscription { data, tags }));
@@ -224,7 +234,7 @@ mod tests {
     fn client(connected: &Connected, at: usize, id: &str) -> Client {
         Client {
             peer: Arc::clone(&connected.peers[at]),
-            id: id.to_owned(),
+            id: id.into(),
         }
     }
 

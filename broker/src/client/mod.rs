@@ -25,8 +25,8 @@ pub const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
 pub struct Client {
     /// Its connection.
     pub peer: Arc<Peer>,
-    /// `ip@instance`, with `@unit` behind it for unit clients.
-    pub id: String,
+    /// `ip@instance`, with `@unit` behind it for unit clients. One for all groups of a heartbeat.
+    pub id: Arc<str>,
 }
 
 /// Connections for the tests of the tables here.

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use remoting::Peer;
 
 use super::Client;
-use super::roster::Roster;
+use super::roster::{self, Roster};
 
 /// So many members are tried before a question is dropped. Java 4.7.0 `GET_AVALIABLE_CHANNEL_RETRY_COUNT`.
 const MOST_TRIED: usize = 3;
@@ -25,28 +25,34 @@ pub struct Producers {
 impl Producers {
     /// Takes in one group of a heartbeat.
     pub fn register(&self, client: &Client, group: &str) {
-        self.roster.write().seen(group, client);
+        let seen = self.roster.write().seen(group, client);
+        seen.tell(group, client);
     }
 
     /// Takes a member out of a group at its own wish.
     pub fn unregister(&self, group: &str, peer: &Peer) {
-        self.roster.write().leave(group, peer.id());
+        let left = self.roster.write().leave(group, peer.id());
+        left.iter().for_each(|client| client.tell_left(group));
     }
 
     /// Takes a closed connection out of all its groups.
     pub fn closed(&self, peer: &Peer) {
         if self.roster.read().knows(peer.id()) {
-            self.roster.write().leave_all(peer.id());
+            let left = self.roster.write().leave_all(peer.id());
+            roster::tell_left(&left);
         }
     }
 
     /// Takes out members that have been silent for too long and closes their connections.
     pub fn expire(&self) {
+        let mut left = Vec::new();
         let mut roster = self.roster.write();
         for peer in roster.silent() {
-            roster.leave_all(peer.id());
+            left.extend(roster.leave_all(peer.id()));
             peer.close();
         }
+        drop(roster);
+        roster::tell_left(&left);
     }
 
     /// The members of a group to ask something, in this order until one takes it; every time another one is first.
@@ -87,7 +93,7 @@ mod tests {
         let connected = connected(2).await;
         let client = |at: usize| Client {
             peer: Arc::clone(&connected.peers[at]),
-            id: format!("c{at}"),
+            id: format!("c{at}").into(),
         };
         let producers = Producers::default();
         producers.register(&client(0), "P");
@@ -108,7 +114,7 @@ mod tests {
         for peer in &connected.peers {
             let client = Client {
                 peer: Arc::clone(peer),
-                id: "c".to_owned(),
+                id: "c".into(),
             };
             producers.register(&client, "P");
         }
@@ -130,7 +136,7 @@ mod tests {
         tokio::time::pause();
         let client = |at: usize| Client {
             peer: Arc::clone(&connected.peers[at]),
-            id: format!("c{at}"),
+            id: format!("c{at}").into(),
         };
         let producers = Producers::default();
         producers.register(&client(0), "P");
@@ -145,9 +151,9 @@ mod tests {
             .roster
             .read()
             .members("P")
-            .map(|client| client.id.clone())
+            .map(|client| Arc::clone(&client.id))
             .collect();
-        assert_eq!(members, ["c1"]);
+        assert_eq!(members, ["c1".into()]);
         assert!(!connected.peers[0].is_open());
     }
 }

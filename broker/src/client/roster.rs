@@ -5,8 +5,8 @@
 //! groups_of  connection → its groups, so that a closed connection costs its own groups only
 //! ```
 //!
-//! A group exists as long as it has a member. The rule that is easy to break: both maps change together, else a churn of
-//! clients leaves entries for ever.
+//! A group exists as long as it has a member. The rules that are easy to break: both maps change together, else a churn
+//! of clients leaves entries for ever; and nothing here logs, since the caller holds a lock over everybody's pulls.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,9 +30,56 @@ struct Member {
     seen: Instant,
 }
 
+/// What a heartbeat is to a group.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "it is told in the log, once the lock is released"]
+pub(super) enum Seen {
+    /// The first on this connection.
+    Joins,
+    /// One more.
+    Known,
+    /// One more, and the client was called so before.
+    Renamed(Arc<str>),
+}
+
+impl Seen {
+    /// Tells it in the log.
+    pub(super) fn tell(&self, group: &str, client: &Client) {
+        match self {
+            Seen::Joins => {
+                info!(group, client = &*client.id, remote = %client.peer.remote(), "client joins");
+            }
+            Seen::Known => {}
+            Seen::Renamed(old) => {
+                let new = &*client.id;
+                warn!(
+                    group,
+                    old = &**old,
+                    new,
+                    "client has changed its id on one connection"
+                );
+            }
+        }
+    }
+}
+
+/// Tells in the log who has left which group.
+pub(super) fn tell_left(left: &[(String, Client)]) {
+    for (group, client) in left {
+        client.tell_left(group);
+    }
+}
+
+impl Client {
+    /// Tells in the log that it has left a group.
+    pub(super) fn tell_left(&self, group: &str) {
+        info!(group, client = &*self.id, "client leaves");
+    }
+}
+
 impl Roster {
-    /// Notes a heartbeat. Whether it is the first of this group on this connection.
-    pub(super) fn seen(&mut self, group: &str, client: &Client) -> bool {
+    /// Notes a heartbeat.
+    pub(super) fn seen(&mut self, group: &str, client: &Client) -> Seen {
         let (peer_id, seen) = (client.peer.id(), Instant::now());
         let known = self
             .groups
@@ -40,18 +87,12 @@ impl Roster {
             .and_then(|members| members.get_mut(&peer_id));
         if let Some(member) = known {
             member.seen = seen;
-            if member.client.id != client.id {
-                warn!(
-                    group,
-                    old = member.client.id,
-                    new = client.id,
-                    "client has changed its id on one connection"
-                );
-                member.client = client.clone();
+            if member.client.id == client.id {
+                return Seen::Known;
             }
-            return false;
+            let before = std::mem::replace(&mut member.client, client.clone());
+            return Seen::Renamed(before.id);
         }
-        info!(group, client = client.id, remote = %client.peer.remote(), "client joins");
         let member = Member {
             client: client.clone(),
             seen,
@@ -64,11 +105,11 @@ impl Roster {
             .entry(peer_id)
             .or_default()
             .push(group.to_owned());
-        true
+        Seen::Joins
     }
 
-    /// Takes a connection out of a group. Whether it was in it.
-    pub(super) fn leave(&mut self, group: &str, peer_id: u64) -> bool {
+    /// Takes a connection out of a group, if it is in it.
+    pub(super) fn leave(&mut self, group: &str, peer_id: u64) -> Option<Client> {
         if let Some(groups) = self.groups_of.get_mut(&peer_id) {
             groups.retain(|name| name != group);
             if groups.is_empty() {
@@ -78,25 +119,23 @@ impl Roster {
         self.remove(group, peer_id)
     }
 
-    /// Takes a connection out of all its groups. The groups it was in.
-    pub(super) fn leave_all(&mut self, peer_id: u64) -> Vec<String> {
-        let mut groups = self.groups_of.remove(&peer_id).unwrap_or_default();
-        groups.retain(|group| self.remove(group, peer_id));
-        groups
+    /// Takes a connection out of all its groups. The groups it was in, and as whom.
+    pub(super) fn leave_all(&mut self, peer_id: u64) -> Vec<(String, Client)> {
+        let groups = self.groups_of.remove(&peer_id).unwrap_or_default();
+        let leave = |group: String| {
+            let client = self.remove(&group, peer_id)?;
+            Some((group, client))
+        };
+        groups.into_iter().filter_map(leave).collect()
     }
 
-    fn remove(&mut self, group: &str, peer_id: u64) -> bool {
-        let Some(members) = self.groups.get_mut(group) else {
-            return false;
-        };
-        let Some(member) = members.remove(&peer_id) else {
-            return false;
-        };
-        info!(group, client = member.client.id, "client leaves");
+    fn remove(&mut self, group: &str, peer_id: u64) -> Option<Client> {
+        let members = self.groups.get_mut(group)?;
+        let member = members.remove(&peer_id)?;
         if members.is_empty() {
             self.groups.remove(group);
         }
-        true
+        Some(member.client)
     }
 
     /// Whether a connection is in any group.

@@ -21,6 +21,14 @@ use crate::broker::Broker;
 use crate::client::{Client, notify};
 use crate::filter::tag::is_tag_type;
 use crate::retry;
+use crate::topic::name;
+
+/// Most that one heartbeat may say.
+const MOST_BYTES: usize = 1 << 20;
+const LONGEST_ID_BYTES: usize = 1024;
+const LONGEST_TOPIC_BYTES: usize = 255;
+const MOST_GROUPS: usize = 1024;
+const MOST_SUBSCRIPTIONS: usize = 4096;
 
 /// 34
 pub(super) fn heartbeat(
@@ -28,10 +36,15 @@ pub(super) fn heartbeat(
     peer: &Arc<Peer>,
     request: Command,
 ) -> Result<Command, Refusal> {
+    if request.body.len() > MOST_BYTES {
+        let bytes = request.body.len();
+        return Err(too_much(format!("{bytes} bytes"), MOST_BYTES));
+    }
     let heartbeat: HeartbeatData = body(request)?;
+    bounded(&heartbeat)?;
     let client = Client {
         peer: Arc::clone(peer),
-        id: heartbeat.client_id,
+        id: heartbeat.client_id.into(),
     };
     for data in heartbeat.consumer_data_set {
         consumer(broker, &client, data);
@@ -40,6 +53,57 @@ pub(super) fn heartbeat(
         broker.producers.register(&client, &data.group_name);
     }
     Ok(Command::success())
+}
+
+/// Whether a heartbeat names no more, and nothing longer, than any client of Java's. It is kept as long as the client
+/// is there, so what one may ask for is bounded; Java 4.7.0 keeps anything.
+fn bounded(heartbeat: &HeartbeatData) -> Result<(), Refusal> {
+    let HeartbeatData {
+        client_id,
+        consumer_data_set: consumers,
+        producer_data_set: producers,
+    } = heartbeat;
+    if client_id.len() > LONGEST_ID_BYTES {
+        let bytes = client_id.len();
+        let (what, most) = (format!("a clientID of {bytes} bytes"), LONGEST_ID_BYTES);
+        return Err(too_much(what, most));
+    }
+    let groups = consumers.len() + producers.len();
+    if groups > MOST_GROUPS {
+        return Err(too_much(format!("{groups} groups"), MOST_GROUPS));
+    }
+    let consuming = consumers.iter().map(|data| &data.group_name);
+    let producing = producers.iter().map(|data| &data.group_name);
+    if !consuming
+        .chain(producing)
+        .all(|group| name::may_be_kept(group))
+    {
+        return Err(Refusal::system_error(
+            "the heartbeat names a group that is blank, longer than 255 or no name of a file",
+        ));
+    }
+    let mut subscriptions = consumers
+        .iter()
+        .flat_map(|data| &data.subscription_data_set);
+    if subscriptions.any(|data| data.topic.len() > LONGEST_TOPIC_BYTES) {
+        let most = LONGEST_TOPIC_BYTES;
+        return Err(too_much("a topic with a longer name".to_owned(), most));
+    }
+    let subscriptions = consumers
+        .iter()
+        .map(|data| data.subscription_data_set.len());
+    let subscriptions: usize = subscriptions.sum();
+    if subscriptions > MOST_SUBSCRIPTIONS {
+        let what = format!("{subscriptions} subscriptions");
+        return Err(too_much(what, MOST_SUBSCRIPTIONS));
+    }
+    Ok(())
+}
+
+fn too_much(what: String, most: usize) -> Refusal {
+    Refusal::system_error(format!(
+        "the heartbeat has {what}, at most {most} are taken"
+    ))
 }
 
 fn consumer(broker: &Broker, client: &Client, data: ConsumerData) {

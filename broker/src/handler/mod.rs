@@ -6,7 +6,8 @@
 //!
 //! A handler checks, asks the tables and the store, and answers. It sees no socket. The rule that is easy to break: it
 //! runs in the task of its connection and holds up every request behind it, so whatever may block (a query by key,
-//! messages that are no longer in memory, a table written to disk by an administrator) goes through [`blocking`].
+//! messages that are no longer in memory, a table written to disk by an administrator) goes through [`blocking`]. What it
+//! makes on the way, topics and groups, it makes in memory; its answer waits for the disk ([`made`]).
 //!
 //! A code that is not in the table gets code 3; Java 4.7.0 leaves such a caller without an answer. Java 4.7.0
 //! `broker/BrokerController.java` (`registerProcessor`), `broker/processor/AdminBrokerProcessor.java`.
@@ -32,42 +33,16 @@ use tracing::error;
 
 use crate::broker::Broker;
 use crate::client::notify;
+use crate::made::{self, Changes};
 
 /// What Java puts behind remarks that people ask about.
 pub(crate) const FAQ: &str = "\nSee http://rocketmq.apache.org/docs/faq/ for further details.";
 
 impl Service for Broker {
     fn call(self: &Arc<Self>, peer: &Arc<Peer>, request: Command) -> Answer {
-        match request.code {
-            request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
-                send::send(self, peer, request)
-            }
-            request::CONSUMER_SEND_MSG_BACK => send_back::send_back(self, request),
-            request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => pull::pull(self, peer, &request),
-            request::UPDATE_CONSUMER_OFFSET => offset::update(self, peer, &request).into(),
-            request::QUERY_CONSUMER_OFFSET => offset::query(self, &request).into(),
-            request::GET_MAX_OFFSET => offset::max(self, &request).into(),
-            request::GET_MIN_OFFSET => offset::min(self, &request).into(),
-            request::SEARCH_OFFSET_BY_TIMESTAMP => offset::by_time(self, request),
-            request::GET_EARLIEST_MSG_STORETIME => offset::earliest(self, request),
-            request::END_TRANSACTION => end_transaction::end(self, peer, request),
-            request::RESUME_CHECK_HALF_MESSAGE => end_transaction::resume_check(self, request),
-            request::HEART_BEAT => client::heartbeat(self, peer, request).into(),
-            request::UNREGISTER_CLIENT => client::unregister(self, peer, &request).into(),
-            request::CHECK_CLIENT_CONFIG => client::check(self, request).into(),
-            request::GET_CONSUMER_LIST_BY_GROUP => client::consumer_list(self, &request).into(),
-            request::LOCK_BATCH_MQ => lock::lock(self, request).into(),
-            request::UNLOCK_BATCH_MQ => lock::unlock(self, request).into(),
-            request::QUERY_MESSAGE => query::by_key(self, request),
-            request::VIEW_MESSAGE_BY_ID => query::by_offset(self, request),
-            request::UPDATE_AND_CREATE_TOPIC => admin::update_topic(self, request),
-            request::DELETE_TOPIC_IN_BROKER => admin::delete_topic(self, request),
-            request::GET_ALL_TOPIC_CONFIG => admin::all_topics(self).into(),
-            request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => admin::update_group(self, request),
-            request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => admin::all_groups(self).into(),
-            request::GET_ALL_DELAY_OFFSET => delay::all_offsets(self).into(),
-            code => Err(Refusal::not_supported(code)).into(),
-        }
+        let before = Changes::of(self);
+        let answer = serve(self, peer, request);
+        made::saved_first(self, before, answer)
     }
 
     fn closed(&self, peer: &Arc<Peer>) {
@@ -75,6 +50,40 @@ impl Service for Broker {
         for change in self.consumers.closed(peer) {
             notify::consumers_changed(self, change);
         }
+    }
+}
+
+/// The table: code → function.
+fn serve(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> Answer {
+    match request.code {
+        request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
+            send::send(broker, peer, request)
+        }
+        request::CONSUMER_SEND_MSG_BACK => send_back::send_back(broker, request),
+        request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => pull::pull(broker, peer, &request),
+        request::UPDATE_CONSUMER_OFFSET => offset::update(broker, peer, &request).into(),
+        request::QUERY_CONSUMER_OFFSET => offset::query(broker, &request).into(),
+        request::GET_MAX_OFFSET => offset::max(broker, &request).into(),
+        request::GET_MIN_OFFSET => offset::min(broker, &request).into(),
+        request::SEARCH_OFFSET_BY_TIMESTAMP => offset::by_time(broker, request),
+        request::GET_EARLIEST_MSG_STORETIME => offset::earliest(broker, request),
+        request::END_TRANSACTION => end_transaction::end(broker, peer, request),
+        request::RESUME_CHECK_HALF_MESSAGE => end_transaction::resume_check(broker, request),
+        request::HEART_BEAT => client::heartbeat(broker, peer, request).into(),
+        request::UNREGISTER_CLIENT => client::unregister(broker, peer, &request).into(),
+        request::CHECK_CLIENT_CONFIG => client::check(broker, request).into(),
+        request::GET_CONSUMER_LIST_BY_GROUP => client::consumer_list(broker, &request).into(),
+        request::LOCK_BATCH_MQ => lock::lock(broker, request).into(),
+        request::UNLOCK_BATCH_MQ => lock::unlock(broker, request).into(),
+        request::QUERY_MESSAGE => query::by_key(broker, request),
+        request::VIEW_MESSAGE_BY_ID => query::by_offset(broker, request),
+        request::UPDATE_AND_CREATE_TOPIC => admin::update_topic(broker, request),
+        request::DELETE_TOPIC_IN_BROKER => admin::delete_topic(broker, request),
+        request::GET_ALL_TOPIC_CONFIG => admin::all_topics(broker).into(),
+        request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => admin::update_group(broker, request),
+        request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => admin::all_groups(broker).into(),
+        request::GET_ALL_DELAY_OFFSET => delay::all_offsets(broker).into(),
+        code => Err(Refusal::not_supported(code)).into(),
     }
 }
 

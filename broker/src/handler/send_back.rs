@@ -25,13 +25,18 @@ use super::on_a_thread;
 use crate::broker::Broker;
 use crate::message_id;
 use crate::topic::{name, perm};
-use crate::{delay, retry};
+use crate::{delay, made, retry};
 
 pub(super) fn send_back(broker: &Arc<Broker>, request: Command) -> Answer {
     let broker = Arc::clone(broker);
     Answer::later(async move {
         let worker = Arc::clone(&broker);
-        if let Some(end) = on_a_thread(move || put(&worker, &request)).await? {
+        let put = on_a_thread(move || {
+            let put = put(&worker, &request);
+            made::save_now(&worker);
+            put
+        });
+        if let Some(end) = put.await? {
             durable(&broker, end).await?;
         }
         Ok(Command::success())

@@ -3,6 +3,7 @@
 //! Java 4.7.0 `broker/out/BrokerOuterAPI.java`, `broker/BrokerController.java`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use remoting::body::DataVersion;
@@ -19,13 +20,14 @@ use tracing::warn;
 
 use super::{Failure, Line, Topics, UNREGISTER_LIMIT, Wanted};
 use crate::broker::Broker;
+use crate::made;
 
 /// Permission bits that leave the topics' own permissions in place.
 const READ_AND_WRITE: i32 = 6;
 
 /// One registration. `told` is what this name server knows, and holds all topics afterwards.
 pub(super) async fn register(
-    broker: &Broker,
+    broker: &Arc<Broker>,
     line: &Line,
     wanted: &Wanted,
     told: &mut Option<Topics>,
@@ -67,7 +69,10 @@ pub(super) async fn register(
     *told = Some(all);
     if !reply.body.is_empty() {
         match json::read::<KVTable>(&reply.body.into_bytes()) {
-            Ok(ordered) => broker.topics.set_ordered(&ordered.table),
+            Ok(ordered) if broker.topics.set_ordered(&ordered.table) => {
+                made::save(Arc::clone(broker)).await;
+            }
+            Ok(_) => {}
             Err(error) => {
                 warn!(namesrv = line.addr, %error, "read the ordered topics of a registration's answer")
             }

@@ -46,8 +46,8 @@ pub struct Found {
 }
 
 impl TopicTable {
-    /// The topic of a send, made if that is allowed. `producer` is for the log. Blocks on the disk when a topic is made,
-    /// and only then.
+    /// The topic of a send, made if that is allowed. `producer` is for the log. A new one is in memory only: the caller
+    /// sees to it that the table is saved before it answers (`made`).
     ///
     /// # Errors
     /// Code 1 for what is no topic name, 17 where there is no such topic and none may be made; Java's remarks, which
@@ -122,8 +122,8 @@ impl TopicTable {
         Some(found)
     }
 
-    /// A topic of the broker's own making, `%RETRY%group` or `%DLQ%group`, made if there is none. Blocks on the disk
-    /// when it is made, and only then.
+    /// A topic of the broker's own making, `%RETRY%group` or `%DLQ%group`, made if there is none, in memory only
+    /// as in [`for_send`](Self::for_send).
     ///
     /// # Errors
     /// [`NameError`] for characters that no group may have; Java makes any, see CVE-2019-17572.
@@ -154,7 +154,6 @@ impl TopicTable {
         topics.version.next_version();
         drop(topics);
         self.file.changed();
-        self.save();
         Found {
             topic,
             created: true,
@@ -229,11 +228,12 @@ mod tests {
         let (folder, first) = table(&config());
         first
             .for_send(wish("T"), true, "p")
-            .expect("made, and the template written with it");
+            .expect("made, and the template saved with it");
         let off = BrokerConfig {
             auto_create_topic: false,
             ..config()
         };
+        first.save();
         let table = load_again(&folder, &off);
         assert!(table.get(AUTO_CREATE_TOPIC).is_some());
         let refusal = table.for_send(wish("U"), false, "p").expect_err("refused");

@@ -227,9 +227,10 @@ impl TopicTable {
         Ok(true)
     }
 
-    /// Marks the topics that the name server's order table names as ordered, and no others. Blocks on the disk when
-    /// that changes something.
-    pub fn set_ordered(&self, order_table: &BTreeMap<String, String>) {
+    /// Marks the topics that the name server's order table names as ordered, and no others. In memory only; whether
+    /// there is something to save.
+    #[must_use = "the table is to be saved"]
+    pub fn set_ordered(&self, order_table: &BTreeMap<String, String>) -> bool {
         let mut topics = self.topics.write();
         let mut changed = false;
         for (name, topic) in &mut topics.by_name {
@@ -244,8 +245,14 @@ impl TopicTable {
             topics.version.next_version();
             drop(topics);
             self.file.changed();
-            self.save();
         }
+        changed
+    }
+
+    /// How often the table has changed since the start.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.file.changes()
     }
 
     /// Writes the table if it has changed. A disk that refuses is an ERROR in the log; the topic is served all the same,
@@ -387,12 +394,12 @@ pub(super) mod tests {
         let (_folder, table) = table(&config());
         table.update(TopicConfig::new("T", 1, 1, 6)).expect("made");
         let version = table.version().counter;
-        table.set_ordered(&BTreeMap::from([("T".to_owned(), "broker-a:1".to_owned())]));
+        assert!(table.set_ordered(&BTreeMap::from([("T".to_owned(), "broker-a:1".to_owned())])));
         assert!(table.get("T").expect("there").order);
         assert_eq!(table.version().counter, version + 1);
-        table.set_ordered(&BTreeMap::new());
+        assert!(table.set_ordered(&BTreeMap::new()));
         assert!(!table.get("T").expect("there").order);
-        table.set_ordered(&BTreeMap::new());
+        assert!(!table.set_ordered(&BTreeMap::new()));
         assert_eq!(table.version().counter, version + 2);
     }
 

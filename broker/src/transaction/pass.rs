@@ -266,7 +266,10 @@ fn make_topic(broker: &Broker, name: &str) {
     let one = QUEUE as i32 + 1;
     let topic = TopicConfig::new(name, one, one, perm::READ | perm::WRITE);
     match broker.topics.for_group(topic) {
-        Ok(found) if found.created => broker.registration.changed(),
+        Ok(found) if found.created => {
+            broker.topics.save();
+            broker.registration.changed();
+        }
         Ok(_) => {}
         Err(error) => warn!(topic = name, %error, "make topic"),
     }

@@ -38,7 +38,7 @@ pub(super) struct Target<'a> {
     pub(super) dead: bool,
 }
 
-/// Where this send goes. Makes its topic if that is allowed, and blocks on the disk when it does.
+/// Where this send goes. Makes its topic if that is allowed, in memory only (`made`).
 pub(super) fn of<'a>(
     broker: &Broker,
     peer: &Peer,

@@ -1,0 +1,75 @@
+//! Topics and groups that requests make on the way, and the disk.
+//!
+//! ```text
+//! request ─ makes them in memory ─▶ one saving at a time, off the runtime, for all that wait ─▶ its answer
+//! ```
+//!
+//! A request that makes nothing, which is nearly every one, costs four loads here. The rule that is easy to break: the
+//! answer waits for the disk and the topic does not; others send to it meanwhile, and find it in the table.
+//!
+//! Java 4.7.0 `broker/topic/TopicConfigManager.java`, `broker/subscription/SubscriptionGroupManager.java`, which write
+//! the whole table for each, in the request's thread.
+
+use std::sync::Arc;
+
+use remoting::{Answer, Refusal};
+
+use crate::broker::Broker;
+
+/// How often topics and groups have changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Changes {
+    topics: u64,
+    groups: u64,
+}
+
+impl Changes {
+    /// Until now.
+    pub(crate) fn of(broker: &Broker) -> Changes {
+        Changes {
+            topics: broker.topics.changes(),
+            groups: broker.groups.changes(),
+        }
+    }
+}
+
+/// The answer of a request, held back until what was made since `before` is on disk. What others have made meanwhile
+/// is waited for as well: it goes to disk in the same way.
+pub(crate) fn saved_first(broker: &Arc<Broker>, before: Changes, answer: Answer) -> Answer {
+    if Changes::of(broker) == before {
+        return answer;
+    }
+    // A task, and not only a part of the answer: the connection may be gone before it is polled.
+    let saving = tokio::spawn(save(Arc::clone(broker)));
+    let saved = async {
+        if saving.await.is_err() {
+            return Err(Refusal::system_error("internal error")); // told where it happened
+        }
+        Ok(())
+    };
+    match answer {
+        Answer::Nothing => Answer::Nothing,
+        Answer::Now(result) => Answer::later(async { saved.await.and(result) }),
+        Answer::Later(answer) => Answer::later(async {
+            saved.await?;
+            answer.await
+        }),
+    }
+}
+
+/// Writes topics and groups if they have changed, and returns when they are on disk. Whoever comes while others write
+/// waits in a queue, and no thread with it; the first of the queue writes for all.
+pub(crate) async fn save(broker: Arc<Broker>) {
+    let worker = Arc::clone(&broker);
+    let _turn = broker.saving.lock().await;
+    let saving = tokio::task::spawn_blocking(move || save_now(&worker));
+    if let Err(panic) = saving.await {
+        std::panic::resume_unwind(panic.into_panic());
+    }
+}
+
+/// The same on a thread that may block.
+pub(crate) fn save_now(broker: &Broker) {
+    broker.topics.save();
+    broker.groups.save();
+}
