@@ -54,7 +54,7 @@ pub struct Spec {
 /// How servers run.
 #[derive(Debug, Clone, Copy)]
 pub enum Mode {
-    /// For a minute, beside others: small files and heaps; and these broker keys.
+    /// For a minute, beside others: small files and heaps; and these broker keys, which win.
     Test(&'static [(&'static str, &'static str)]),
     /// As in service: the default sizes, and a heap of 1 GiB for each Java server.
     Service,
@@ -73,6 +73,9 @@ impl Mode {
             Mode::Test(own) => (TEST_KEYS, own),
             Mode::Service => (&[][..], &[][..]),
         };
+        let test = test
+            .iter()
+            .filter(|(key, _)| own.iter().all(|(other, _)| other != key));
         BROKER_KEYS.iter().chain(test).chain(own)
     }
 }
@@ -81,6 +84,8 @@ impl Mode {
 #[derive(Debug)]
 pub struct Cluster {
     spec: Spec,
+    /// Whose broker it is now, and its keys; at first as in `spec`.
+    broker_spec: Spec,
     namesrvs: Vec<Member>,
     broker: Member,
     folder: TempDir,
@@ -103,6 +108,16 @@ impl Cluster {
     /// # Errors
     /// When a server does not start; those that did are killed.
     pub fn start(spec: Spec, logs: &Path) -> Result<Cluster, Trouble> {
+        let mut cluster = Cluster::without_broker(spec, logs)?;
+        cluster.start_broker()?;
+        Ok(cluster)
+    }
+
+    /// As [`Cluster::start`], but the broker is still to be started.
+    ///
+    /// # Errors
+    /// When a name server does not start; those that did are killed.
+    pub fn without_broker(spec: Spec, logs: &Path) -> Result<Cluster, Trouble> {
         // Beside the logs: on a disk, which a system's folder for temporary files need not be.
         let folder = tempfile::Builder::new()
             .prefix("cluster-")
@@ -116,6 +131,7 @@ impl Cluster {
         }
         let broker = Member::broker(home, logs, &spec)?;
         let mut cluster = Cluster {
+            broker_spec: spec.clone(),
             spec,
             namesrvs,
             broker,
@@ -124,8 +140,29 @@ impl Cluster {
         for i in 0..cluster.namesrvs.len() {
             cluster.start_namesrv(i)?;
         }
-        cluster.start_broker()?;
         Ok(cluster)
+    }
+
+    /// From its next start on the broker is `servers`', on the same ports and the same store, with these keys.
+    ///
+    /// # Errors
+    /// When its `.properties` file can't be written.
+    pub fn hand_broker_to(
+        &mut self,
+        servers: Servers,
+        keys: &'static [(&'static str, &'static str)],
+    ) -> Result<(), Trouble> {
+        self.broker_spec.servers = servers;
+        self.broker_spec.mode = Mode::Test(keys);
+        let text = broker_text(self.broker.port, self.folder.path(), self.broker_spec.mode);
+        let config = &self.broker.config;
+        fs::write(config, text).doing(|| format!("write {}", config.display()))
+    }
+
+    /// The broker's store directory.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        store_folder(self.folder.path())
     }
 
     /// Name server addresses, parted by semicolons.
@@ -176,7 +213,7 @@ impl Cluster {
     pub fn start_broker(&mut self) -> Result<(), Trouble> {
         let addr = self.namesrv_addr();
         self.broker
-            .start(&self.spec, self.folder.path(), &["-n", &addr])
+            .start(&self.broker_spec, self.folder.path(), &["-n", &addr])
     }
 
     /// Stops the broker in order (SIGTERM).
@@ -244,15 +281,7 @@ impl Member {
 
     fn broker(home: &Path, logs: &Path, spec: &Spec) -> Result<Member, Trouble> {
         let port = ports::free_broker_port()?;
-        let store = home.join("store");
-        let mut text = format!(
-            "listenPort={port}\nstorePathRootDir={}\nstorePathCommitLog={}\n",
-            store.display(),
-            store.join("commitlog").display()
-        );
-        for (key, value) in spec.mode.broker_keys() {
-            let _ = writeln!(text, "{key}={value}");
-        }
+        let text = broker_text(port, home, spec.mode);
         Member::new(
             "broker",
             Program::Broker,
@@ -306,6 +335,23 @@ impl Member {
             .take()
             .ok_or_else(|| Trouble(format!("{} does not run", self.name)))
     }
+}
+
+fn store_folder(home: &Path) -> PathBuf {
+    home.join("store")
+}
+
+fn broker_text(port: u16, home: &Path, mode: Mode) -> String {
+    let store = store_folder(home);
+    let mut text = format!(
+        "listenPort={port}\nstorePathRootDir={}\nstorePathCommitLog={}\n",
+        store.display(),
+        store.join("commitlog").display()
+    );
+    for (key, value) in mode.broker_keys() {
+        let _ = writeln!(text, "{key}={value}");
+    }
+    text
 }
 
 /// Java's servers don't start without these files; one console appender puts everything into the process's log.

@@ -34,6 +34,12 @@ pub const SCENARIOS: Project = Project {
     version_property: "rocketmq.client.version",
     compiles: true,
 };
+/// What the swap tests write and find again, over a version of rocketmq-client.
+pub const SWAP: Project = Project {
+    folder: "swap",
+    version_property: "rocketmq.client.version",
+    compiles: true,
+};
 /// Java's NameServer and Broker.
 pub const SERVERS: Project = Project {
     folder: "servers",
