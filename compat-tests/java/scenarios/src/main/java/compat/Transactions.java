@@ -209,7 +209,8 @@ final class Transactions {
     /** The broker stops between the half message and its end. */
     private static void endsAfter(Scene scene, String verb) throws Exception {
         String topic = scene.topic();
-        scene.createTopic(topic, 1);
+        // Other clients may have the broker restarted before this one has asked for it.
+        scene.await("a topic made", () -> scene.createTopic(topic, 1));
         Listener listener = new Listener(scene);
         listener.meanwhile = () -> {
             scene.ask(verb);
