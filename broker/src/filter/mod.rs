@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tag        by the hash in the queue entry
-//! sql_…      by the properties: lexer ▶ ahead, parser ▶ tree ▶ eval, over value and java_number
+//! sql_…      by the properties: lexer ▶ ahead, scan, parser ▶ tree ▶ assemble ▶ eval, over value and java_number
 //! data       the groups' SQL filters, kept over a restart, with their bits of a bloom filter
 //! ```
 
@@ -10,9 +10,11 @@ pub mod bloom;
 pub mod data;
 mod java_number;
 mod sql_ahead;
+mod sql_assemble;
 pub mod sql_eval;
 mod sql_lexer;
 pub mod sql_parser;
+mod sql_scan;
 mod sql_tree;
 mod sql_value;
 pub mod tag;

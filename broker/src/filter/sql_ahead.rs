@@ -15,7 +15,7 @@
 //! `jj_save`, `jj_3…`, `ParseException.java`.
 
 use super::sql_lexer::{KINDS, Kind, Lexer, Token, escaped};
-use super::sql_parser::{MAX_DEPTH, too_deep};
+use super::sql_parser::too_deep;
 
 /// Looks as far as the text goes.
 const WITHOUT_LIMIT: i64 = 2_147_483_647;
@@ -72,7 +72,7 @@ pub(super) struct Ahead {
     turn: i64,
     noted: [i64; 13],
     looked: [Vec<Look>; 4],
-    scan: Scan,
+    pub(super) scan: Scan,
 }
 
 /// A look ahead that has been taken.
@@ -86,11 +86,11 @@ struct Look {
 
 /// A look ahead that is being taken.
 #[derive(Default)]
-struct Scan {
+pub(super) struct Scan {
     at: usize,
     furthest: usize,
     left: i64,
-    depth: u32,
+    pub(super) depth: u32,
     /// What a mistake's list gets from it.
     listing: Option<Listing>,
 }
@@ -103,7 +103,7 @@ struct Listing {
 }
 
 /// Why a look ahead goes no further.
-enum Stop {
+pub(super) enum Stop {
     /// Another word stands there.
     Other,
     /// It has seen as much as it was to see.
@@ -111,7 +111,7 @@ enum Stop {
     Error(String),
 }
 
-type Seen = Result<(), Stop>;
+pub(super) type Seen = Result<(), Stop>;
 
 impl Ahead {
     pub(super) fn new(text: &str) -> Ahead {
@@ -289,7 +289,7 @@ impl Ahead {
         message
     }
 
-    fn scan_word(&mut self, kind: Kind) -> Seen {
+    pub(super) fn scan_word(&mut self, kind: Kind) -> Seen {
         self.scan.at += 1;
         if self.scan.at > self.scan.furthest {
             self.scan.left -= 1;
@@ -310,12 +310,12 @@ impl Ahead {
         Ok(())
     }
 
-    fn scan_words(&mut self, kinds: &[Kind]) -> Seen {
+    pub(super) fn scan_words(&mut self, kinds: &[Kind]) -> Seen {
         kinds.iter().try_for_each(|kind| self.scan_word(*kind))
     }
 
     /// The first of several that is seen.
-    fn scan_any(&mut self, choices: &[fn(&mut Ahead) -> Seen]) -> Seen {
+    pub(super) fn scan_any(&mut self, choices: &[fn(&mut Ahead) -> Seen]) -> Seen {
         let at = self.scan.at;
         for choice in choices {
             self.scan.at = at;
@@ -328,7 +328,7 @@ impl Ahead {
     }
 
     /// As many as are seen.
-    fn scan_all(&mut self, part: fn(&mut Ahead) -> Seen) -> Seen {
+    pub(super) fn scan_all(&mut self, part: fn(&mut Ahead) -> Seen) -> Seen {
         loop {
             let at = self.scan.at;
             match part(self) {
@@ -340,125 +340,6 @@ impl Ahead {
                 stop => return stop,
             }
         }
-    }
-
-    fn scan_or(&mut self) -> Seen {
-        self.scan_and()?;
-        self.scan_all(|ahead| {
-            ahead.scan_word(Kind::Or)?;
-            ahead.scan_and()
-        })
-    }
-
-    fn scan_and(&mut self) -> Seen {
-        self.scan_equality()?;
-        self.scan_all(|ahead| {
-            ahead.scan_word(Kind::And)?;
-            ahead.scan_equality()
-        })
-    }
-
-    fn scan_equality(&mut self) -> Seen {
-        self.scan_comparison()?;
-        self.scan_all(|ahead| {
-            ahead.scan_any(&[
-                |ahead| {
-                    ahead.scan_word(Kind::Equal)?;
-                    ahead.scan_comparison()
-                },
-                |ahead| {
-                    ahead.scan_word(Kind::Unequal)?;
-                    ahead.scan_comparison()
-                },
-                Ahead::scan_is_null,
-                |ahead| ahead.scan_words(&[Kind::Is, Kind::Not, Kind::Null]),
-            ])
-        })
-    }
-
-    fn scan_is_null(&mut self) -> Seen {
-        self.scan_words(&[Kind::Is, Kind::Null])
-    }
-
-    fn scan_comparison(&mut self) -> Seen {
-        self.scan_unary()?;
-        self.scan_all(|ahead| {
-            ahead.scan_any(&[
-                |ahead| ahead.scan_relation(Kind::Greater),
-                |ahead| ahead.scan_relation(Kind::GreaterEqual),
-                |ahead| ahead.scan_relation(Kind::Less),
-                |ahead| ahead.scan_relation(Kind::LessEqual),
-                Ahead::scan_between,
-                Ahead::scan_not_between,
-                Ahead::scan_in,
-                Ahead::scan_not_in,
-            ])
-        })
-    }
-
-    fn scan_relation(&mut self, kind: Kind) -> Seen {
-        self.scan_word(kind)?;
-        self.scan_unary()
-    }
-
-    fn scan_between(&mut self) -> Seen {
-        self.scan_word(Kind::Between)?;
-        self.scan_unary()?;
-        self.scan_word(Kind::And)?;
-        self.scan_unary()
-    }
-
-    fn scan_not_between(&mut self) -> Seen {
-        self.scan_word(Kind::Not)?;
-        self.scan_between()
-    }
-
-    fn scan_in(&mut self) -> Seen {
-        self.scan_words(&[Kind::In, Kind::Open, Kind::Text])?;
-        self.scan_all(|ahead| ahead.scan_words(&[Kind::Comma, Kind::Text]))?;
-        self.scan_word(Kind::Close)
-    }
-
-    fn scan_not_in(&mut self) -> Seen {
-        self.scan_word(Kind::Not)?;
-        self.scan_in()
-    }
-
-    fn scan_unary(&mut self) -> Seen {
-        self.scan.depth += 1;
-        if self.scan.depth > MAX_DEPTH {
-            return Err(Stop::Error(too_deep()));
-        }
-        let seen = self.scan_any(&[
-            Ahead::scan_plus,
-            |ahead| {
-                ahead.scan_word(Kind::Minus)?;
-                ahead.scan_unary()
-            },
-            |ahead| {
-                ahead.scan_word(Kind::Not)?;
-                ahead.scan_unary()
-            },
-            |ahead| ahead.scan_word(Kind::Text),
-            |ahead| ahead.scan_word(Kind::Decimal),
-            |ahead| ahead.scan_word(Kind::Float),
-            |ahead| ahead.scan_word(Kind::True),
-            |ahead| ahead.scan_word(Kind::False),
-            |ahead| ahead.scan_word(Kind::Null),
-            |ahead| ahead.scan_word(Kind::Name),
-            |ahead| {
-                ahead.scan_word(Kind::Open)?;
-                ahead.scan_or()?;
-                ahead.scan_word(Kind::Close)
-            },
-        ]);
-        self.scan.depth -= 1;
-        seen
-    }
-
-    fn scan_plus(&mut self) -> Seen {
-        self.scan_word(Kind::Plus)?;
-        self.scan_unary()
     }
 }
 
