@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
@@ -51,12 +51,6 @@ fn create_with(path: &Path, finish: impl FnOnce(&File) -> io::Result<()>) -> io:
 /// Opens a file that is there, for reading and writing.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
-}
-
-/// Whether all the room of a file is taken already, as that of our log files is; Java's are sparse.
-pub(super) fn is_allocated(path: &Path) -> io::Result<bool> {
-    let meta = fs::metadata(path)?;
-    Ok(meta.blocks() * 512 >= meta.len())
 }
 
 /// Removes a file that nothing was ever written to: the process ended while it was being made.
@@ -186,6 +180,8 @@ pub(crate) fn put_marker(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]

@@ -115,9 +115,6 @@ impl Mapping {
     /// # Safety
     /// No slice of these bytes is alive and nobody writes them meanwhile.
     pub(super) unsafe fn clear_from(&self, from: usize, wipe: bool) -> io::Result<()> {
-        if !wipe && disk::is_allocated(&self.path)? {
-            return Ok(());
-        }
         let file = disk::open(&self.path)?;
         let (from, to) = (from as u64, self.raw.len() as u64);
         disk::allocate(&file, from, to, false)?;

@@ -9,8 +9,8 @@
 //!                          disk: fallocate, msync, zero, remove, fsync of folders
 //! ```
 //!
-//! The rule that is easy to break: a file is fully allocated before it is written through its
-//! mapping, or a full disk kills the process with SIGBUS. And no `&[u8]` ever covers bytes that may
+//! The rule that is easy to break: the room of every byte is taken from the disk before it is written
+//! through a mapping, or a full disk kills the process with SIGBUS. And no `&[u8]` ever covers bytes that may
 //! still be written. All `unsafe` of the crate is here.
 
 pub(crate) mod allocate;
