@@ -1,11 +1,14 @@
 //! One owner, and whether the last one left in order.
 //!
 //! `lock`: a POSIX record lock, which is what the JDK takes, so that Java's broker and this one keep
-//! each other out. Ours covers the whole file, Java's byte 0. The log's folder, which need not lie below
-//! the root, has an `flock` of its own: of two brokers with roots of their own and one log, which Java
-//! lets start, the second would overwrite what the first acknowledged. The rule that is easy to break: such a
+//! each other out. Ours covers the whole file, Java's byte 0. The rule that is easy to break: such a
 //! lock belongs to the process and goes when *any* descriptor of the file is closed, so within one
-//! process a table says who has it. `abort`: there while the store is open.
+//! process a table says who has it.
+//!
+//! The log's folder, which need not lie below the root, has an `flock` of its own: of two brokers with
+//! roots of their own and one log, which Java lets start, the second would overwrite what the first
+//! acknowledged. It is on the folder itself, since Java loads no log folder with a strange file in it.
+//! `abort`: there while the store is open.
 //! Java 4.7.0 `store/DefaultMessageStore.java`: `start`, `createTempFile`. Java locks after recovery.
 
 use std::collections::HashSet;
@@ -36,15 +39,14 @@ impl StoreLock {
     /// Takes the lock of the store at `root` with its log in `log_dir`; both are there.
     ///
     /// # Errors
-    /// `AlreadyStarted` if this or another process has one of them.
+    /// `AlreadyStarted` if this or another process has one of them, naming it.
     pub(crate) fn take(root: &Path, log_dir: &Path) -> Result<StoreLock, StoreError> {
         let path = paths::lock(root);
-        let taken = || StoreError::AlreadyStarted { lock: path.clone() };
         let mut held = HELD.lock();
         let held = held.get_or_insert_default();
         // Opening and closing it would give up a lock of ours: look at the inode first.
         if fs::metadata(&path).is_ok_and(|meta| held.contains(&(meta.dev(), meta.ino()))) {
-            return Err(taken());
+            return Err(refused(Errno::AGAIN, &path));
         }
         let open = OpenOptions::new()
             .read(true)
@@ -53,12 +55,8 @@ impl StoreLock {
             .truncate(false)
             .open(&path);
         let mut file = open.map_err(StoreError::io("open", &path))?;
-        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(
-            |errno| match errno {
-                Errno::AGAIN | Errno::ACCESS => taken(),
-                other => StoreError::io("lock", &path)(other.into()),
-            },
-        )?;
+        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|errno| refused(errno, &path))?;
         let log_dir = lock_dir(log_dir)?;
         let written = file
             .write_all(b"lock")
@@ -75,15 +73,24 @@ impl StoreLock {
     }
 }
 
+/// What it means that a lock was not given.
+fn refused(errno: Errno, lock: &Path) -> StoreError {
+    match errno {
+        Errno::AGAIN | Errno::ACCESS => StoreError::AlreadyStarted {
+            lock: lock.to_owned(),
+        },
+        // Nobody has it; NFS without a lock service, for one.
+        other => StoreError::io("lock", lock)(other.into()),
+    }
+}
+
+/// Locks the folder of the log as long as what is returned is not dropped. A file system that cannot do
+/// that has a WARN.
 fn lock_dir(dir: &Path) -> Result<File, StoreError> {
     let opened = File::open(dir).map_err(StoreError::io("open", dir))?;
     match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
-        Err(Errno::AGAIN) => {
-            return Err(StoreError::AlreadyStarted {
-                lock: dir.to_owned(),
-            });
-        }
+        Err(Errno::AGAIN) => return Err(refused(Errno::AGAIN, dir)),
         Err(error) => {
             tracing::warn!(%error, dir = %dir.display(), "this file system locks no folders: see to it that no other broker has this log");
         }
@@ -115,4 +122,24 @@ pub(crate) fn mark_closed(root: &Path) -> Result<(), StoreError> {
     let path = paths::abort(root);
     let removed = disk::remove(&path).and_then(|()| disk::sync_dir(root));
     removed.map_err(StoreError::io("remove", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lock_that_somebody_has_means_that_a_broker_runs() {
+        for (errno, somebody) in [
+            (Errno::AGAIN, true),
+            (Errno::ACCESS, true),
+            (Errno::NOLCK, false),
+            (Errno::IO, false),
+        ] {
+            let refused = refused(errno, Path::new("x/lock"));
+            let says_so = matches!(refused, StoreError::AlreadyStarted { .. });
+            assert_eq!(says_so, somebody, "{refused}");
+            assert!(refused.to_string().contains("x/lock"), "{refused}");
+        }
+    }
 }
