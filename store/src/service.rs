@@ -92,23 +92,27 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::AtomicU32;
+    use std::sync::mpsc;
 
     #[test]
     fn no_ring_is_lost() {
         let (bell, work) = (Arc::new(Bell::default()), Arc::new(AtomicU32::new(0)));
         let (their_bell, their_work) = (bell.clone(), work.clone());
-        let thread = thread::spawn(move || {
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
             let mut seen = 0;
             while seen < 10_000 {
                 their_bell.wait(None, || their_work.load(Ordering::Acquire) > seen);
                 seen = their_work.load(Ordering::Acquire);
             }
+            done.send(()).expect("somebody listens");
         });
         for _ in 0..10_000 {
             work.fetch_add(1, Ordering::Release);
             bell.ring();
         }
-        thread.join().expect("saw every ring");
+        let saw_every_ring = is_done.recv_timeout(Duration::from_secs(60));
+        assert_eq!(saw_every_ring, Ok(()));
     }
 
     #[test]
