@@ -150,14 +150,18 @@ impl Future for Durable {
             .registered
             .as_ref()
             .is_some_and(|waker| waker.will_wake(context.waker()))
-            && !self.flush.failed.load(Ordering::Acquire)
         {
             self.registered = Some(context.waker().clone());
             let waiter = Waiter {
                 upto: self.upto,
                 waker: context.waker().clone(),
             };
-            self.flush.waiters.lock().push(waiter);
+            let mut waiters = self.flush.waiters.lock();
+            // Under the lock: who fails after this finds the waiter; who has failed finds none any more.
+            if !self.flush.failed.load(Ordering::Acquire) {
+                waiters.push(waiter);
+            }
+            drop(waiters);
             self.flush.ring();
         }
         // Looked at after registering: the flush may have come to its end in between.
@@ -208,6 +212,7 @@ mod tests {
             Poll::Ready(Ok(())),
             "that is on disk"
         );
+        assert!(!flush.someone_waits(), "nobody will ever wake them");
         let refused = flush.log.refused().map(AppendError::ServiceNotAvailable);
         assert_eq!(
             refused,
