@@ -362,6 +362,16 @@ mod tests {
     }
 
     #[test]
+    fn times_that_cannot_be_are_put_without_harm() {
+        let (_dir, file) = file();
+        for timestamp_ms in [i64::MIN, i64::MAX, 0, i64::MIN] {
+            put(&file, 1, 100, timestamp_ms);
+        }
+        file.collect(1, i64::MIN, i64::MAX, 100, &mut Vec::new());
+        file.cut(0);
+    }
+
+    #[test]
     fn a_chain_that_was_damaged_into_a_circle_ends() {
         let (_dir, file) = file();
         put(&file, 1, 100, 0);
