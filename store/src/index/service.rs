@@ -99,7 +99,10 @@ impl IndexService {
         let files = self.files.get_mut();
         while let Some(last) = files.last() {
             let path = last.words().path().to_owned();
-            if last.begin_log_offset() >= log_offset && last.end_log_offset() > 0 {
+            // One that was being made has no head yet; it must not hide those before it.
+            let headless = last.end_log_offset() == 0;
+            let behind = last.begin_log_offset() >= log_offset && !headless;
+            if behind || headless && files.len() > 1 {
                 last.words()
                     .remove()
                     .map_err(StoreError::io("remove", path))?;
@@ -258,4 +261,33 @@ fn index_files(dir: &PathBuf) -> Result<Vec<PathBuf>, StoreError> {
     }
     paths.sort_unstable();
     Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_being_made_at_the_crash_does_not_save_those_before_it_from_a_cut() {
+        for (cut_at, left) in [(0, vec![]), (300, vec![200, 100])] {
+            let dir = tempfile::tempdir().expect("folder");
+            let config = StoreConfig {
+                index_slots: 10,
+                index_entries: 100,
+                ..StoreConfig::at(dir.path())
+            };
+            let mut index = IndexService::open(&config).expect("opened");
+            for offset in [100, 200, 300, 400] {
+                index
+                    .put_hash(key_hash(b"T", b"k"), offset, 1)
+                    .expect("room");
+            }
+            let path = dir.path().join("index/99991231000000000");
+            let headless = IndexFile::create(path.clone(), index.shape, None).expect("made");
+            index.files.write().push(Arc::new(headless));
+            index.cut(cut_at).expect("cut");
+            assert_eq!(index.search("T", "k", 9, 0, i64::MAX).log_offsets, left);
+            assert!(!path.exists());
+        }
+    }
 }
