@@ -462,11 +462,14 @@ impl Store {
             let records = hits.log_offsets.iter();
             let records = records.filter_map(|offset| self.record_at(LogOffset(*offset)));
             let mut bytes = 0;
-            result.records.extend(records.take_while(|record| {
+            // The newest count if they are too many.
+            let newest_first = records.rev().take_while(|record| {
                 let is_first = bytes == 0;
                 bytes += record.len();
                 is_first || bytes <= QUERY_BYTES
-            }));
+            });
+            result.records.extend(newest_first);
+            result.records.reverse();
             if !result.records.is_empty() || until_ms < begin_ms {
                 break;
             }

@@ -359,7 +359,7 @@ fn a_query_finds_no_more_bytes_than_a_client_takes_in_one_frame() {
         max_message_bytes: 16 * 1024 * 1024,
         ..config(dir.path())
     });
-    for len in [3, 5, 5, 5, 5] {
+    for len in [3, 3, 5, 5, 5] {
         let body = vec![7; len * 1024 * 1024];
         store
             .append(&message("T", 0, &body, "KEYS\u{1}same\u{2}"))
@@ -367,7 +367,8 @@ fn a_query_finds_no_more_bytes_than_a_client_takes_in_one_frame() {
     }
     settle(&store);
     let found = store.query_by_key("T", "same", 32, 0, i64::MAX);
-    assert_eq!(found.records.len(), 3);
+    let lengths = found.records.iter().map(|record| record.len() >> 20);
+    assert_eq!(lengths.collect::<Vec<_>>(), [5, 5, 5], "the newest");
 }
 
 #[test]
