@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::Ordering;
 
-use super::{CommitLog, Tail, now_ms};
+use super::{CommitLog, Tail, clock_ms, now_ms};
 use crate::api::Appended;
 use crate::consume_queue::queue::Queue;
 use crate::error::{AppendError, Illegal};
@@ -112,7 +112,7 @@ impl CommitLog {
             return Ok(None);
         }
         let now = now_ms();
-        self.held_since_ms.store(now, Ordering::Relaxed);
+        self.held_since_ms.store(clock_ms(), Ordering::Relaxed);
         let place = self.put_at(now, records, parts, queue, &mut tail);
         self.held_since_ms.store(0, Ordering::Relaxed);
         place.map(Some)
@@ -189,4 +189,90 @@ fn with_buffer<T>(encode_and_put: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         }
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::config::StoreConfig;
+    use crate::consume_queue::table::QueueTable;
+    use crate::record::Record;
+
+    fn message(body: &[u8]) -> NewMessage<'_> {
+        NewMessage {
+            topic: "T",
+            queue_id: 0,
+            flag: 0,
+            sys_flag: 0,
+            born_timestamp_ms: 0,
+            born_host: ([127, 0, 0, 1], 1).into(),
+            store_host: ([127, 0, 0, 1], 2).into(),
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+            body,
+            properties: "",
+        }
+    }
+
+    fn log_and_queue(config: &StoreConfig) -> (CommitLog, Arc<Queue>) {
+        let mut log = CommitLog::open(config).expect("opened");
+        log.cut(0, 0, false).expect("ready");
+        let queues = QueueTable::open(config.root_dir.join("consumequeue"), 2000, false);
+        (log, queues.expect("opened").get_or_make("T", 0))
+    }
+
+    #[test]
+    fn appends_that_meet_a_stalled_log_are_refused_at_once() {
+        let dir = tempfile::tempdir().expect("folder");
+        let busy = Duration::from_millis(200);
+        let (log, queue) = log_and_queue(&StoreConfig {
+            commit_log_file_bytes: 64 * 1024,
+            page_cache_busy_timeout: busy,
+            ..StoreConfig::at(dir.path())
+        });
+        let stalled = log.tail.lock();
+        log.held_since_ms.store(clock_ms(), Ordering::Relaxed);
+        while u128::from(log.held_ms()) <= busy.as_millis() {
+            std::thread::yield_now();
+        }
+        let began = Instant::now();
+        for _ in 0..50 {
+            let refused = log.append(&message(b"x"), &queue).err();
+            assert_eq!(refused, Some(AppendError::OsPageCacheBusy));
+        }
+        assert!(began.elapsed() < busy * 10, "each waited for itself");
+        drop(stalled);
+        log.held_since_ms.store(0, Ordering::Relaxed);
+        log.append(&message(b"x"), &queue).expect("stored");
+    }
+
+    #[test]
+    fn the_last_store_time_never_runs_ahead_of_the_end() {
+        let dir = tempfile::tempdir().expect("folder");
+        let (log, queue) = log_and_queue(&StoreConfig {
+            commit_log_file_bytes: 32 * 1024 * 1024,
+            ..StoreConfig::at(dir.path())
+        });
+        let record_bytes = log.check(&message(b"x")).expect("legal") as u64;
+        std::thread::scope(|scope| {
+            let appends = scope.spawn(|| {
+                for _ in 0..100_000 {
+                    log.append(&message(b"x"), &queue).expect("stored");
+                }
+            });
+            while !appends.is_finished() {
+                let (timestamp_ms, end) = (log.last_store_timestamp_ms(), log.end());
+                let last = end
+                    .checked_sub(record_bytes)
+                    .and_then(|at| log.run_from(at, end));
+                let stored_ms = last.map_or(0, |last| {
+                    Record::decode(&last).expect("whole").store_timestamp_ms
+                });
+                assert!(timestamp_ms <= stored_ms, "claims what is not below {end}");
+            }
+        });
+    }
 }
