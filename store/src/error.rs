@@ -31,6 +31,14 @@ pub enum StoreError {
         /// What it must be.
         reason: &'static str,
     },
+    /// The queues have entries and the log has no files: its disk is not there, most likely. Nothing was
+    /// touched. Java would remove the queues.
+    LogGone {
+        /// Where the log should lie.
+        log_dir: PathBuf,
+        /// What to remove if the messages are really to be given up.
+        queue_dir: PathBuf,
+    },
     /// The operating system refused.
     Io {
         /// What was tried.
@@ -66,10 +74,17 @@ impl fmt::Display for StoreError {
                 configured_bytes,
             } => write!(
                 f,
-                "{} is {found_bytes} bytes long but {key} is {configured_bytes}: set it to what the store was made with",
+                "{} is {found_bytes} bytes long but {key} is {configured_bytes}: set it to what the store was made with, or remove the file if it alone is damaged",
                 file.display()
             ),
             StoreError::Config { key, reason } => write!(f, "{key} {reason}"),
+            StoreError::LogGone { log_dir, queue_dir } => write!(
+                f,
+                "{} has no log files but {} has queues: is the disk there? To begin anew remove {}",
+                log_dir.display(),
+                queue_dir.display(),
+                queue_dir.display()
+            ),
             StoreError::Io { what, file, source } => {
                 write!(f, "{what} {}: {source}", file.display())
             }

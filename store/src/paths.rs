@@ -5,6 +5,7 @@
 //! | `consumequeue/<topic>/<queue>/<20 digits>` | queue entries                            |
 //! | `index/<yyyyMMddHHmmssSSS>`             | hash index by key                           |
 //! | `checkpoint` `abort` `lock`             | three timestamps, "still open", one owner   |
+//! | `cut/<20 digits>`                       | ours: what a damaged log lost at its end    |
 //!
 //! A numbered file is named after the offset of its first byte. The log's own directory is
 //! configured apart from the root.
@@ -30,6 +31,11 @@ pub(crate) fn abort(root: &Path) -> PathBuf {
 
 pub(crate) fn lock(root: &Path) -> PathBuf {
     root.join("lock")
+}
+
+/// Copies of what a start took away from the end of a damaged log; Java knows nothing of it.
+pub(crate) fn cut_dir(root: &Path) -> PathBuf {
+    root.join("cut")
 }
 
 /// The file that begins at `offset`.

@@ -20,6 +20,7 @@ use crate::delay_levels::DelayLevels;
 use crate::dispatch;
 use crate::error::StoreError;
 use crate::index::IndexService;
+use crate::paths;
 
 /// The parts of a store that have been opened and belong to nobody else yet.
 pub(crate) struct Parts<'a> {
@@ -28,24 +29,53 @@ pub(crate) struct Parts<'a> {
     pub(crate) index: Option<&'a mut IndexService>,
 }
 
+/// Looks whether a store that has had messages still has a log: if not, its disk is not there, most
+/// likely.
+///
+/// # Errors
+/// `LogGone`.
+pub(crate) fn log_is_there(
+    config: &StoreConfig,
+    log: &CommitLog,
+    queues: &QueueTable,
+) -> Result<(), StoreError> {
+    let all = queues.all();
+    if log.is_empty() && all.iter().any(|queue| queue.last_entry().is_some()) {
+        return Err(StoreError::LogGone {
+            log_dir: config.commit_log_dir.clone(),
+            queue_dir: paths::consume_queue_dir(&config.root_dir),
+        });
+    }
+    Ok(())
+}
+
 /// Makes the parts agree. `clean`: the last owner closed the store in order. Reads the log from the
-/// place that is known to be good; blocks for as long as that takes.
+/// place that is known to be good; blocks for as long as that takes. Returns whether anything was given
+/// up, so that what the checkpoint says is not to be believed any more.
 pub(crate) fn recover(
     config: &StoreConfig,
     clean: bool,
     settled: &Settled,
     levels: &DelayLevels,
     mut parts: Parts<'_>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     if parts.log.is_empty() {
         if !parts.queues.topics().is_empty() {
             tracing::warn!(dir = %config.commit_log_dir.display(), "the log has no files, remove the queues");
             parts.queues.destroy()?;
         }
         parts.cut_index(0)?;
-        return parts.log.cut(0, 0, !clean);
+        parts.log.cut(0, 0, !clean)?;
+        return Ok(true);
     }
     let from = start(config, clean, settled, &parts);
+    let promised = if clean {
+        let all = parts.queues.all();
+        let ends = all.iter().filter_map(|queue| queue.last_entry());
+        ends.map(|entry| entry.log_end()).max().unwrap_or(0)
+    } else {
+        settled.log_offset.unwrap_or(0)
+    };
     if !clean {
         parts.queues.for_each_mut(|queue| queue.cut(from))?;
         parts.cut_index(from)?;
@@ -53,9 +83,21 @@ pub(crate) fn recover(
     let (queues, index) = (&*parts.queues, parts.index.as_deref());
     let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index, levels);
     let end = parts.log.scan(from, config.check_crc_on_recover, put)?;
-    parts.log.tell_end(end, config.check_crc_on_recover);
-    parts.log.cut(from, end, !clean)?;
+    let aside = paths::cut_dir(&config.root_dir);
+    let lost = parts
+        .log
+        .tell_cut(end, promised, config.check_crc_on_recover, &aside);
+    // What was given up once must not come back, nor be told again.
+    parts.log.cut(from, end, !clean || lost)?;
+    let entries = entries(parts.queues);
     parts.queues.for_each_mut(|queue| queue.cut(end))?;
+    let cut = entries - self::entries(parts.queues);
+    if cut > 0 {
+        tracing::error!(
+            entries = cut,
+            "queue entries without a message are given up"
+        );
+    }
     parts.cut_index(end)?;
     let min = parts.log.min_offset();
     parts
@@ -64,7 +106,12 @@ pub(crate) fn recover(
         .iter()
         .for_each(|queue| queue.settle(min));
     tracing::info!(clean, from, end, "store recovered");
-    Ok(())
+    Ok(lost || promised > end)
+}
+
+/// How many entries all queues have had.
+fn entries(queues: &QueueTable) -> i64 {
+    queues.all().iter().map(|queue| queue.max_offset().0).sum()
 }
 
 impl Parts<'_> {

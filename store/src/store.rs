@@ -39,7 +39,7 @@ use crate::paths;
 use crate::read::Reader;
 use crate::record::layout::is_transactional;
 use crate::record::{NewMessage, Record};
-use crate::recover::{Parts, recover};
+use crate::recover::{Parts, log_is_there, recover};
 use crate::service;
 
 /// Java's start ends there too.
@@ -80,8 +80,9 @@ impl Store {
     /// queues and index agree. `arrivals` hears of messages appended from now on.
     ///
     /// # Errors
-    /// `AlreadyStarted` when it is open elsewhere, `FileSize` when it was made with other sizes;
-    /// both before anything is changed.
+    /// `AlreadyStarted` when it, or its log alone, is open elsewhere, `Config` and `FileSize` when sizes
+    /// cannot work or are not those it was made with, `LogGone` when its log is not there: all before
+    /// anything is changed. `Io` when a folder or the first log file cannot be made.
     pub fn open(
         config: StoreConfig,
         arrivals: Arc<dyn Arrivals>,
@@ -98,6 +99,7 @@ impl Store {
         let mut queues = QueueTable::open(queue_dir.clone(), config.queue_file_bytes(), !clean)?;
         let checkpoint = Checkpoint::open(&paths::checkpoint(&config.root_dir))?;
         let settled = checkpoint.read();
+        log_is_there(&config, &log, &queues)?;
         mark_open(&config.root_dir)?;
         let opened = File::open(&queue_dir).map_err(StoreError::io("open", queue_dir))?;
         let parts = Parts {
@@ -105,11 +107,8 @@ impl Store {
             queues: &mut queues,
             index: index.as_mut(),
         };
-        recover(&config, clean, &settled, &levels, parts)?;
-        if log.is_empty() {
-            let forgotten = checkpoint.write_deleted_upto(0);
-            forgotten.map_err(StoreError::io("write", paths::checkpoint(&config.root_dir)))?;
-        }
+        let lost = recover(&config, clean, &settled, &levels, parts)?;
+        begin_if_new(&mut log, &checkpoint, &config)?;
 
         let timestamp_ms = log
             .last_store_timestamp_ms()
@@ -129,7 +128,7 @@ impl Store {
             no_room: AtomicBool::new(false),
             writing: Mutex::new(()),
         });
-        if !clean {
+        if !clean || lost {
             queue_flush.flush_all();
         }
         let running = Running {
@@ -540,6 +539,20 @@ fn make_folders(config: &StoreConfig) -> Result<PathBuf, StoreError> {
         disk::make_dir(dir).map_err(StoreError::io("make", dir))?;
     }
     Ok(queue_dir)
+}
+
+/// A log without files: nothing was ever deleted of it, and its first file is made now, or the store
+/// does not start.
+fn begin_if_new(
+    log: &mut CommitLog,
+    checkpoint: &Checkpoint,
+    config: &StoreConfig,
+) -> Result<(), StoreError> {
+    if log.is_empty() {
+        let forgotten = checkpoint.write_deleted_upto(0);
+        forgotten.map_err(StoreError::io("write", paths::checkpoint(&config.root_dir)))?;
+    }
+    Ok(())
 }
 
 fn join(thread: Option<JoinHandle<()>>) {

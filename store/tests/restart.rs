@@ -226,13 +226,27 @@ fn empty_last_files_do_not_stop_the_start() {
 }
 
 #[test]
-fn a_log_that_is_gone_takes_its_queues_along() {
+fn a_log_that_is_gone_stops_the_start_until_its_queues_are_removed_too() {
     let dir = tempfile::tempdir().expect("folder");
+    let (log, aside) = (dir.path().join("commitlog"), dir.path().join("aside"));
     let (store, _) = open(config(dir.path()));
     append_some(&store, 0, 200);
     settle(&store);
     assert!(store.close());
-    fs::remove_dir_all(dir.path().join("commitlog")).expect("removed");
+    fs::rename(&log, &aside).expect("moved");
+    for _ in 0..2 {
+        let refused = refusal(config(dir.path()));
+        assert!(matches!(refused, StoreError::LogGone { .. }), "{refused}");
+        assert!(refused.to_string().contains("consumequeue"), "{refused}");
+    }
+    fs::remove_dir(&log).expect("empty");
+    fs::rename(&aside, &log).expect("moved back");
+    let (store, _) = open(config(dir.path()));
+    assert_holds(&store, 200);
+    assert_found(&store, 0..200);
+    assert!(store.close());
+    fs::remove_dir_all(&log).expect("removed");
+    fs::remove_dir_all(dir.path().join("consumequeue")).expect("removed");
     let (store, _) = open(config(dir.path()));
     assert_eq!(
         (store.max_log_offset().0, store.max_offset("T", 0)),
@@ -352,10 +366,9 @@ fn a_log_has_one_owner_whatever_root_it_is_opened_from() {
         ..config(&dir.path().join(root))
     };
     let (store, _) = open(at("a"));
-    assert!(matches!(
-        refusal(at("b")),
-        StoreError::AlreadyStarted { .. }
-    ));
+    let refused = refusal(at("b"));
+    assert!(matches!(refused, StoreError::AlreadyStarted { .. }));
+    assert!(refused.to_string().contains("/log"), "{refused}");
     append_some(&store, 0, 10);
     settle(&store);
     assert!(store.close());

@@ -11,6 +11,7 @@
 //! Java 4.7.0 `store/CommitLog.java`.
 
 mod append;
+pub(crate) mod lost;
 mod read;
 pub(crate) mod recover;
 mod roll;

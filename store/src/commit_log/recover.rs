@@ -14,6 +14,7 @@
 use std::sync::atomic::Ordering;
 
 use super::CommitLog;
+use super::lost::Untrusted;
 use crate::error::StoreError;
 use crate::mapped::file::MappedFile;
 use crate::record::Record;
@@ -66,9 +67,8 @@ impl CommitLog {
         let bytes = file
             .as_deref()
             .and_then(|file| file.get(offset, file.end() - offset));
-        bytes.is_some_and(|bytes| {
-            matches!(checked(bytes, offset, check_crc), Some(Frame::Message(_)))
-        })
+        bytes
+            .is_some_and(|bytes| matches!(checked(bytes, offset, check_crc), Ok(Frame::Message(_))))
     }
 
     /// Goes through the records from `from` on, hands each to `each`, and returns where the first
@@ -85,14 +85,14 @@ impl CommitLog {
             let blank_at = loop {
                 let bytes = file.get(at, end - at).unwrap_or_default();
                 match checked(bytes, at, check_crc) {
-                    Some(Frame::Message(record)) => {
+                    Ok(Frame::Message(record)) => {
                         each(&record)?;
                         self.last_store_timestamp_ms
                             .fetch_max(record.store_timestamp_ms, Ordering::Relaxed);
                         at += u64::from(record.record_bytes);
                     }
-                    Some(Frame::Blank) => break Some(at),
-                    None => break None,
+                    Ok(Frame::Blank) => break Some(at),
+                    Err(_) => break None,
                 }
             };
             match blank_at {
@@ -101,46 +101,6 @@ impl CommitLog {
             }
         }
         Ok(at)
-    }
-
-    /// Says what ended the log at `end`, unless nothing was ever written there: a WARN for a record that
-    /// was torn, an ERROR when whole ones behind it go with it.
-    pub(crate) fn tell_end(&self, end: u64, check_crc: bool) {
-        let file = self.files.find(end);
-        let bytes = file
-            .as_deref()
-            .and_then(|file| file.get(end, file.end() - end));
-        let bytes = bytes.unwrap_or_default();
-        if bytes
-            .iter()
-            .take(BLANK_BYTES as usize)
-            .all(|byte| *byte == 0)
-        {
-            return;
-        }
-        let (reason, behind) = match frame(bytes) {
-            Ok(Frame::Blank) => return, // no file follows yet
-            Ok(Frame::Message(record)) => {
-                let reason = match record.check_body() {
-                    Err(error) => error.to_string(),
-                    Ok(()) => format!("it says it lies at {}", record.log_offset),
-                };
-                (reason, Some(end + u64::from(record.record_bytes)))
-            }
-            Err(error) => (error.to_string(), None),
-        };
-        let places = [behind, Some(self.next_file(end))];
-        let mut places = places.into_iter().flatten();
-        if let Some(lost) = places.find(|at| self.holds_record(*at, check_crc)) {
-            tracing::error!(
-                end,
-                reason,
-                whole_record_at = lost,
-                "the log is damaged and ends here, messages behind it are lost"
-            );
-        } else {
-            tracing::warn!(end, reason, "the log ends in a record that is not whole");
-        }
     }
 
     /// Ends the log at `end` and makes it ready for appends. With `wipe`, everything from `from` on,
@@ -161,22 +121,32 @@ impl CommitLog {
                     .map_err(StoreError::io("sync", &dir))?;
             }
         }
-        self.allocator
-            .ask(last.as_ref().map_or(end, |file| file.end()));
+        if let Some(last) = &last {
+            self.allocator.ask(last.end());
+        }
         *self.end.get_mut() = end;
         self.tail.get_mut().file = last;
         Ok(())
     }
 }
 
-/// What `bytes`, which lie at `offset`, begin with, if it can be trusted.
-fn checked(bytes: &[u8], offset: u64, check_crc: bool) -> Option<Frame<'_>> {
-    match frame(bytes).ok()? {
-        Frame::Blank => Some(Frame::Blank),
-        Frame::Message(record) => {
-            let in_place = record.log_offset.unsigned_abs() == offset && record.log_offset >= 0;
-            let intact = !check_crc || record.check_body().is_ok();
-            (in_place && intact).then_some(Frame::Message(record))
-        }
+/// What `bytes`, which lie at `offset` and reach to the end of their file, begin with, if it can be
+/// trusted. Too few bytes for a filler are one.
+pub(super) fn checked(bytes: &[u8], offset: u64, check_crc: bool) -> Result<Frame<'_>, Untrusted> {
+    if (bytes.len() as u64) < BLANK_BYTES {
+        return Ok(Frame::Blank);
     }
+    let record = match frame(bytes).map_err(Untrusted::Bytes)? {
+        Frame::Blank => return Ok(Frame::Blank),
+        Frame::Message(record) => record,
+    };
+    if record.log_offset < 0 || record.log_offset.unsigned_abs() != offset {
+        return Err(Untrusted::Elsewhere {
+            says: record.log_offset,
+        });
+    }
+    if check_crc {
+        record.check_body().map_err(Untrusted::Bytes)?;
+    }
+    Ok(Frame::Message(record))
 }

@@ -1,0 +1,173 @@
+//! What a start says of a log that it cuts, and what it keeps of it.
+
+mod support;
+
+use std::fmt::{Debug, Write as _};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use store::Appended;
+use support::{append_some, assert_holds, config, open, settle};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Keeps the lines of this thread that are WARN or worse, with their fields.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {field}={value:?}").expect("text");
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().expect("lock").push(line.0);
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Opens the store, which then holds the first `count` messages, and returns what that said.
+fn lines_of_open(root: &Path, count: usize) -> Vec<String> {
+    let lines = Lines::default();
+    let opened = tracing::subscriber::with_default(lines.clone(), || open(config(root)));
+    assert_holds(&opened.0, count);
+    lines.0.lock().expect("lock").clone()
+}
+
+/// A store of so many messages, closed in order or dropped as by a crash.
+fn made(root: &Path, count: usize, in_order: bool) -> Vec<Appended> {
+    let (store, _) = open(config(root));
+    let appended = append_some(&store, 0, count);
+    settle(&store);
+    assert!(!in_order || store.close());
+    appended
+}
+
+fn log_file(root: &Path) -> std::path::PathBuf {
+    root.join("commitlog/00000000000000000000")
+}
+
+/// Turns one bit of the body of a record.
+fn rot(root: &Path, record: &Appended) {
+    let mut bytes = fs::read(log_file(root)).expect("read");
+    let byte = bytes.get_mut(record.log_offset.0 as usize + 90);
+    *byte.expect("in the file") ^= 1;
+    fs::write(log_file(root), bytes).expect("written");
+}
+
+fn one<'a>(lines: &'a [String], level: &str, text: &str) -> &'a str {
+    let mut found = lines
+        .iter()
+        .filter(|line| line.starts_with(level) && line.contains(text));
+    let line = found.next().unwrap_or_else(|| panic!("{lines:#?}"));
+    assert!(found.next().is_none(), "{lines:#?}");
+    line
+}
+
+#[test]
+fn a_log_that_rots_after_a_clean_stop_is_cut_with_an_error_and_its_end_is_kept() {
+    let root = tempfile::tempdir().expect("folder");
+    let appended = made(root.path(), 100, true);
+    let before = fs::read(log_file(root.path())).expect("read");
+    rot(root.path(), &appended[99]); // or nobody would look in front of it
+    rot(root.path(), &appended[10]);
+    let lines = lines_of_open(root.path(), 10);
+    let (end, upto) = (appended[10].log_offset.0, appended[99].end().0);
+    let line = one(&lines, "ERROR", "the log is damaged");
+    for part in [
+        format!("end={end} "),
+        "body CRC is".to_owned(),
+        format!("bytes={}", upto - end),
+        "messages=88".to_owned(),
+    ] {
+        assert!(line.contains(&part), "{line} lacks {part}");
+    }
+    assert!(one(&lines, "ERROR", "queue entries").contains("entries=90"));
+    let kept = root.path().join(format!("cut/{end:020}"));
+    one(&lines, "ERROR", kept.to_str().expect("text"));
+    let kept = fs::read(kept).expect("read");
+    let (from, last) = (end as usize, appended[99].log_offset.0 as usize);
+    assert_eq!(kept[91..last - from], before[from + 91..last]);
+    assert_eq!(
+        fs::read_dir(root.path().join("commitlog"))
+            .expect("listed")
+            .count(),
+        1
+    );
+    assert_eq!(
+        lines_of_open(root.path(), 10),
+        Vec::<String>::new(),
+        "said again"
+    );
+}
+
+#[test]
+fn messages_overwritten_after_a_clean_stop_are_missed() {
+    let root = tempfile::tempdir().expect("folder");
+    let appended = made(root.path(), 30, true);
+    let mut bytes = fs::read(log_file(root.path())).expect("read");
+    let from = appended[20].log_offset.0 as usize;
+    bytes[from..from + 3000].fill(0x5A);
+    fs::write(log_file(root.path()), bytes).expect("written");
+    let lines = lines_of_open(root.path(), 20);
+    assert!(one(&lines, "ERROR", "the log is damaged").contains("bytes=3000"));
+    assert!(one(&lines, "ERROR", "queue entries").contains("entries=10"));
+}
+
+#[test]
+fn messages_behind_a_bad_one_are_counted_over_all_files_after_a_crash() {
+    let root = tempfile::tempdir().expect("folder");
+    let appended = made(root.path(), 1000, false);
+    assert!(appended[999].log_offset.0 > 65536, "two files");
+    rot(root.path(), &appended[100]);
+    let lines = lines_of_open(root.path(), 100);
+    assert!(one(&lines, "ERROR", "the log is damaged").contains("messages=899"));
+    assert_eq!(
+        fs::read_dir(root.path().join("cut"))
+            .expect("listed")
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_torn_last_record_is_a_warning_and_nothing_is_kept() {
+    let root = tempfile::tempdir().expect("folder");
+    let appended = made(root.path(), 50, false);
+    let mut bytes = fs::read(log_file(root.path())).expect("read");
+    let (last, end) = (
+        appended[49].log_offset.0 as usize,
+        appended[49].end().0 as usize,
+    );
+    bytes[last + 30..end].fill(0);
+    fs::write(log_file(root.path()), bytes).expect("written");
+    let lines = lines_of_open(root.path(), 49);
+    assert!(one(&lines, "WARN", "not written to its end").contains(&format!("end={last} ")));
+    assert!(!root.path().join("cut").exists());
+}
+
+#[test]
+fn a_whole_log_is_nothing_to_talk_about() {
+    for in_order in [true, false] {
+        let root = tempfile::tempdir().expect("folder");
+        made(root.path(), 1000, in_order);
+        assert_eq!(lines_of_open(root.path(), 1000), Vec::<String>::new());
+    }
+}
