@@ -9,6 +9,13 @@ use std::time::Duration;
 
 use crate::consume_queue::unit::ENTRY_BYTES;
 use crate::delay_levels::DelayLevels;
+use crate::error::StoreError;
+use crate::record::layout::BLANK_BYTES;
+
+/// A smaller log file would hold next to nothing.
+const LEAST_LOG_FILE_BYTES: u32 = 4096;
+/// What a record has besides body and properties, and a bit.
+const LEAST_MESSAGE_BYTES: u32 = 256;
 
 /// When an append counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,6 +149,46 @@ impl StoreConfig {
         }
     }
 
+    /// Looks at what can never work, and says what hardly can.
+    ///
+    /// # Errors
+    /// `Config`, naming the key.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let refuse = |key, reason| Err(StoreError::Config { key, reason });
+        if self.root_dir.as_os_str().is_empty() {
+            return refuse("storePathRootDir", "is empty");
+        }
+        if self.commit_log_dir.as_os_str().is_empty() {
+            return refuse("storePathCommitLog", "is empty");
+        }
+        if self.commit_log_file_bytes < LEAST_LOG_FILE_BYTES {
+            return refuse("mappedFileSizeCommitLog", "must be 4096 bytes or more");
+        }
+        let most = u64::from(self.commit_log_file_bytes) - BLANK_BYTES;
+        let (log_file, limit) = (self.commit_log_file_bytes, self.max_message_bytes);
+        if u64::from(limit) > most {
+            tracing::warn!(
+                mappedFileSizeCommitLog = log_file,
+                maxMessageSize = limit,
+                "messages that do not fit into a log file are refused, whatever maxMessageSize says"
+            );
+        }
+        if limit < LEAST_MESSAGE_BYTES {
+            tracing::warn!(
+                maxMessageSize = limit,
+                "hardly any message is that small: the others are refused"
+            );
+        }
+        if self.message_index_enable && (self.index_slots < 1 || self.index_entries < 2) {
+            tracing::warn!(
+                maxHashSlotNum = self.index_slots,
+                maxIndexNum = self.index_entries,
+                "an index file has room for one slot and one entry at least"
+            );
+        }
+        Ok(())
+    }
+
     /// Bytes of one queue file: whole entries, rounded up as Java does.
     #[must_use]
     pub fn queue_file_bytes(&self) -> u64 {
@@ -155,6 +202,28 @@ impl StoreConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_never_work_is_refused_by_name() {
+        let good = StoreConfig::at("x");
+        assert!(good.check().is_ok());
+        let refusal = |config: StoreConfig| config.check().expect_err("refused").to_string();
+        let small = StoreConfig {
+            commit_log_file_bytes: 100,
+            ..good.clone()
+        };
+        assert!(refusal(small).starts_with("mappedFileSizeCommitLog "));
+        let nowhere = StoreConfig {
+            root_dir: PathBuf::new(),
+            ..good.clone()
+        };
+        assert!(refusal(nowhere).starts_with("storePathRootDir "));
+        let nowhere = StoreConfig {
+            commit_log_dir: PathBuf::new(),
+            ..good
+        };
+        assert!(refusal(nowhere).starts_with("storePathCommitLog "));
+    }
 
     #[test]
     fn queue_files_hold_whole_entries() {

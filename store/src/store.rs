@@ -87,6 +87,7 @@ impl Store {
         config: StoreConfig,
         arrivals: Arc<dyn Arrivals>,
     ) -> Result<Arc<Store>, StoreError> {
+        config.check()?;
         let levels = DelayLevels::parse(&config.message_delay_level).ok_or(BAD_LEVELS)?;
         let queue_dir = make_folders(&config)?;
         let lock = StoreLock::take(&config.root_dir, &config.commit_log_dir)?;
@@ -552,7 +553,7 @@ fn begin_if_new(
         let forgotten = checkpoint.write_deleted_upto(0);
         forgotten.map_err(StoreError::io("write", paths::checkpoint(&config.root_dir)))?;
     }
-    Ok(())
+    log.make_first_file()
 }
 
 fn join(thread: Option<JoinHandle<()>>) {

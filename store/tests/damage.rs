@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use store::Appended;
+use store::{Appended, StoreConfig};
 use support::{append_some, assert_holds, config, open, settle};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -170,4 +170,19 @@ fn a_whole_log_is_nothing_to_talk_about() {
         made(root.path(), 1000, in_order);
         assert_eq!(lines_of_open(root.path(), 1000), Vec::<String>::new());
     }
+}
+
+#[test]
+fn sizes_that_can_hardly_work_are_named() {
+    let root = tempfile::tempdir().expect("folder");
+    let lines = Lines::default();
+    let small = StoreConfig {
+        commit_log_file_bytes: 4096,
+        ..config(root.path())
+    };
+    drop(tracing::subscriber::with_default(lines.clone(), || {
+        open(small)
+    }));
+    let lines = lines.0.lock().expect("lock").clone();
+    one(&lines, "WARN", "mappedFileSizeCommitLog=4096");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{AppendError, QueueOffset, Store, StoreConfig, StoreError};
+use store::{AppendError, BrokerRole, QueueOffset, Store, StoreConfig, StoreError};
 use support::{append_some, assert_holds, bodies, config, crash_copy, message, open, settle};
 
 fn assert_found(store: &Store, keys: impl IntoIterator<Item = usize>) {
@@ -256,6 +256,43 @@ fn a_log_that_is_gone_stops_the_start_until_its_queues_are_removed_too() {
     settle(&store);
     assert_holds(&store, 20);
     assert_found(&store, 0..20);
+}
+
+#[test]
+fn a_log_folder_that_cannot_be_made_stops_the_start() {
+    let dir = tempfile::tempdir().expect("folder");
+    fs::write(dir.path().join("file"), "no folder").expect("written");
+    let refused = refusal(StoreConfig {
+        commit_log_dir: dir.path().join("file/commitlog"),
+        ..config(dir.path())
+    });
+    assert!(matches!(refused, StoreError::Io { .. }), "{refused}");
+    assert!(refused.to_string().contains("file/commitlog"), "{refused}");
+    assert!(!dir.path().join("abort").exists());
+}
+
+#[test]
+fn the_first_log_file_is_there_when_the_store_is_open() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str, broker_role| StoreConfig {
+        broker_role,
+        commit_log_dir: dir.path().join(name).join("elsewhere/log"),
+        ..config(&dir.path().join(name).join("deep/root"))
+    };
+    let first = |name: &str| {
+        let log = dir.path().join(name).join("elsewhere/log");
+        log.join("00000000000000000000").exists()
+    };
+    let (master, _) = open(at("master", BrokerRole::AsyncMaster));
+    assert!(first("master"));
+    append_some(&master, 0, 10);
+    settle(&master);
+    assert_holds(&master, 10);
+    drop(master);
+    let (master, _) = open(at("master", BrokerRole::AsyncMaster));
+    assert_holds(&master, 10);
+    let (_slave, _) = open(at("slave", BrokerRole::Slave));
+    assert!(!first("slave"), "its master says where its log begins");
 }
 
 #[test]

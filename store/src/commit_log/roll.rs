@@ -8,11 +8,12 @@
 //! A file always ends with such a filler, so a record fits only if 8 bytes are left behind it.
 //! Java 4.7.0 `store/CommitLog.java`: `doAppend`, `rollNextFile`.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{CommitLog, Tail};
-use crate::error::AppendError;
+use crate::error::{AppendError, StoreError, Unavailable};
 use crate::mapped::file::MappedFile;
 use crate::record::layout::{BLANK_BYTES, BLANK_MAGIC};
 
@@ -41,17 +42,40 @@ impl CommitLog {
         }
         if tail.file.as_ref().is_none_or(|file| file.room() == 0) {
             let base = tail.file.as_ref().map_or(self.end(), |file| file.end());
-            let made = self.allocator.take(base).map_err(|error| {
+            self.make_file(tail, base).map_err(|error| {
                 tracing::error!(%error, base, "make the next log file");
                 AppendError::CreateMappedFileFailed
             })?;
-            self.files.push(Arc::clone(&made));
-            self.allocator.ask(made.end());
-            tail.file = Some(made);
         }
         tail.file
             .as_deref()
             .ok_or(AppendError::CreateMappedFileFailed)
+    }
+
+    /// Makes the first file of a log that has none: who cannot do that should not start. Blocks.
+    ///
+    /// # Errors
+    /// No room, or a folder that cannot be written.
+    pub(crate) fn make_first_file(&mut self) -> Result<(), StoreError> {
+        let mut tail = std::mem::take(self.tail.get_mut());
+        // A slave's log begins where its master says.
+        if tail.file.is_none() && tail.refused != Some(Unavailable::Slave) {
+            self.make_file(&mut tail, self.end())
+                .map_err(StoreError::io(
+                    "make the first log file in",
+                    self.files.dir(),
+                ))?;
+        }
+        *self.tail.get_mut() = tail;
+        Ok(())
+    }
+
+    fn make_file(&self, tail: &mut Tail, base: u64) -> io::Result<()> {
+        let made = self.allocator.take(base)?;
+        self.files.push(Arc::clone(&made));
+        self.allocator.ask(made.end());
+        tail.file = Some(made);
+        Ok(())
     }
 
     /// Where the file behind the one with `offset` begins.
