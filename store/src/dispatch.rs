@@ -29,7 +29,7 @@ use crate::offset::QueueOffset;
 use crate::paths;
 use crate::record::Record;
 use crate::record::decode::{Frame, Handles, frame};
-use crate::record::layout::has_queue_entry;
+use crate::record::layout::{BLANK_BYTES, has_queue_entry};
 use crate::service::Bell;
 
 /// Pause before an entry that could not be written is tried again.
@@ -197,10 +197,10 @@ impl Dispatcher {
                     at += u64::from(record.record_bytes);
                     rest = rest.get(record.record_bytes as usize..).unwrap_or_default();
                 }
-                Ok(Frame::Blank) => {
-                    at = self.log.next_file(at);
-                    self.progress.advance(at, None);
-                    return true;
+                Ok(Frame::Blank) => return self.skip_to(self.log.next_file(at)),
+                // The end of a file that has no room for a filler: `make_room` went on behind it.
+                Err(_) if (rest.len() as u64) < BLANK_BYTES => {
+                    return self.skip_to(self.log.next_file(at));
                 }
                 Err(error) => panic!("the log at {at} is not what was appended: {error}"),
             }
@@ -209,6 +209,11 @@ impl Dispatcher {
             !run.is_empty(),
             "the log ends at {upto} but has nothing at {at}"
         );
+        true
+    }
+
+    fn skip_to(&self, at: u64) -> bool {
+        self.progress.advance(at, None);
         true
     }
 

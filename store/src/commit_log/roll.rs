@@ -89,3 +89,68 @@ fn blank(room: u64) -> [u8; BLANK_BYTES as usize] {
     let [e, f, g, h] = BLANK_MAGIC.to_be_bytes();
     [a, b, c, d, e, f, g, h]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::StoreConfig;
+    use crate::record::NewMessage;
+    use crate::record::encode::{Stamp, encode, stamp};
+
+    /// A record of `record_bytes` that lies at `log_offset`.
+    fn record(record_bytes: usize, log_offset: u64) -> Vec<u8> {
+        let body = vec![7; record_bytes - 92];
+        let message = NewMessage {
+            topic: "T",
+            queue_id: 0,
+            flag: 0,
+            sys_flag: 0,
+            born_timestamp_ms: 0,
+            born_host: ([127, 0, 0, 1], 1).into(),
+            store_host: ([127, 0, 0, 1], 2).into(),
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+            body: &body,
+            properties: "",
+        };
+        let mut bytes = Vec::new();
+        encode(&message, record_bytes, &mut bytes);
+        let place = Stamp {
+            queue_offset: 0,
+            log_offset,
+            store_timestamp_ms: 1,
+        };
+        stamp(&mut bytes, message.stored_sys_flag(), place);
+        bytes
+    }
+
+    #[test]
+    fn a_file_with_no_room_for_a_filler_is_full_and_the_log_goes_on_behind_it() {
+        for left in 1..BLANK_BYTES {
+            let dir = tempfile::tempdir().expect("folder");
+            let config = StoreConfig {
+                commit_log_file_bytes: 4096,
+                ..StoreConfig::at(dir.path())
+            };
+            let mut log = CommitLog::open(&config).expect("opened");
+            log.cut(0, 0, false).expect("ready");
+            log.make_first_file().expect("made");
+            let mut tail = log.tail.lock();
+            let file = log.make_room(&mut tail, 100).expect("room");
+            let first = record((4096 - left) as usize, 0);
+            file.append(&first).expect("room");
+            let file = log.make_room(&mut tail, 100).expect("the next file");
+            assert_eq!(file.published(), 4096, "{left} bytes left");
+            file.append(&record(100, 4096)).expect("room");
+            drop(tail);
+            let log = CommitLog::open(&config).expect("opened again");
+            let mut found = Vec::new();
+            let each = |record: &crate::Record<'_>| {
+                found.push(record.log_offset);
+                Ok(())
+            };
+            assert_eq!(log.scan(0, true, each).expect("read"), 4196);
+            assert_eq!(found, [0, 4096]);
+        }
+    }
+}
