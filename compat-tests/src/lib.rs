@@ -4,6 +4,7 @@
 //! tests/send_consume.rs ── run ──┬── cluster ── servers ── process     our binaries or Java's, on free ports
 //!                                ├── client ─── java ───── process     one JVM a client version, driven by lines
 //!                                └── board ──── gaps, observations, report
+//! tests/in_place ─ chain ── cluster (above), and one JVM of java/swap   a store handed from broker to broker
 //! ```
 //!
 //! A scenario is Java code (`java/scenarios`), named in [`scenarios`]; each runs with every client version against
