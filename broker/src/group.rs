@@ -143,21 +143,6 @@ impl GroupTable {
         Ok(())
     }
 
-    /// Deletes a group. Whether there was one. Blocks until it is gone from the disk.
-    pub fn delete(&self, group: &str) -> bool {
-        let mut groups = self.groups.write();
-        if groups.by_name.remove(group).is_none() {
-            warn!(group, "delete a subscription group that does not exist");
-            return false;
-        }
-        groups.version.next_version();
-        drop(groups);
-        info!(group, "delete subscription group");
-        self.file.changed();
-        self.save();
-        true
-    }
-
     /// The state of the table.
     #[must_use]
     pub fn version(&self) -> DataVersion {
@@ -264,15 +249,5 @@ mod tests {
         };
         table.update(changed).expect("an old name stays");
         assert!(!table.get("odd.group").expect("there").consume_enable);
-    }
-
-    #[test]
-    fn a_deleted_group_is_gone() {
-        let (_folder, table) = table();
-        table.find("g", true).expect("made");
-        assert!(table.delete("g"));
-        assert!(!table.delete("g"));
-        assert_eq!(table.get("g"), None);
-        assert_eq!(table.version().counter, 2);
     }
 }

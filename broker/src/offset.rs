@@ -118,36 +118,6 @@ impl OffsetTable {
         queues.get(&queue_id).copied()
     }
 
-    /// All offsets of a group in a topic, by queue; empty if there are none.
-    #[must_use]
-    pub fn queues(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
-        let groups = self.groups.read();
-        let queues = groups.get(group).and_then(|topics| topics.get(topic));
-        queues
-            .map(|queues| queues.lock().clone())
-            .unwrap_or_default()
-    }
-
-    /// The topics a group has offsets in, in no order. Java's `whichTopicByConsumer`.
-    #[must_use]
-    pub fn topics_of(&self, group: &str) -> Vec<String> {
-        let groups = self.groups.read();
-        groups
-            .get(group)
-            .map(|topics| topics.keys().map(|topic| topic.to_string()).collect())
-            .unwrap_or_default()
-    }
-
-    /// The groups that have offsets in a topic, in no order. Java's `whichGroupByTopic`.
-    #[must_use]
-    pub fn groups_of(&self, topic: &str) -> Vec<String> {
-        let groups = self.groups.read();
-        let with_topic = groups
-            .iter()
-            .filter(|(_, topics)| topics.contains_key(topic));
-        with_topic.map(|(group, _)| group.to_string()).collect()
-    }
-
     /// Forgets a deleted topic. Java 4.7.0 keeps its offsets for ever, and a topic made again starts in the middle.
     pub fn forget_topic(&self, topic: &str) {
         let mut groups = self.groups.write();
@@ -155,12 +125,6 @@ impl OffsetTable {
             topics.remove(topic);
             !topics.is_empty()
         });
-        self.file.changed();
-    }
-
-    /// Forgets a deleted group.
-    pub fn forget_group(&self, group: &str) {
-        self.groups.write().remove(group);
         self.file.changed();
     }
 
@@ -220,10 +184,6 @@ mod tests {
         assert_eq!(table.query("g1", "TopicA", 0), Some(7));
         assert_eq!(table.query("g1", "TopicA", 1), Some(0));
         assert_eq!(table.query("g1", "%RETRY%g1", 0), Some(3));
-        let mut topics = table.topics_of("g1");
-        topics.sort();
-        assert_eq!(topics, ["%RETRY%g1", "TopicA"]);
-        assert_eq!(table.groups_of("TopicA"), ["g1"]);
     }
 
     #[test]
@@ -249,7 +209,7 @@ mod tests {
         assert_eq!(table.query("g", "T", 1), None);
         assert_eq!(table.query("g", "U", 0), None);
         assert_eq!(table.query("h", "T", 0), None);
-        assert_eq!(table.queues("g", "T"), BTreeMap::from([(0, 5)]));
+        assert_eq!(table.query("g", "T", 0), Some(5));
     }
 
     #[test]
@@ -275,12 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn deleted_topics_and_groups_leave_nothing() {
+    fn deleted_topics_leave_nothing() {
         let table = Fixture::with(Some(JAVA)).load();
         table.forget_topic("TopicA");
-        assert_eq!(table.topics_of("g1"), ["%RETRY%g1"]);
-        table.forget_group("g1");
-        assert!(table.snapshot().offset_table.is_empty());
+        assert_eq!(table.query("g1", "TopicA", 0), None);
+        assert_eq!(table.query("g1", "%RETRY%g1", 0), Some(3));
+        table.forget_topic("%RETRY%g1");
+        assert!(table.snapshot().offset_table.is_empty() && table.groups.read().is_empty());
     }
 
     #[test]
@@ -289,7 +250,8 @@ mod tests {
             "{\"offsetTable\":{\"../../x@g\":{0:1},\"T@g\":{0:2},\"x\":{0:3}}}",
         ))
         .load();
-        assert_eq!(table.topics_of("g"), ["T"]);
+        let kept: Vec<_> = table.snapshot().offset_table.into_keys().collect();
+        assert_eq!(kept, ["T@g"]);
     }
 
     #[test]

@@ -16,9 +16,11 @@ use remoting::header::offset::{
 };
 use remoting::{Answer, Command, Peer, Refusal};
 use store::{Everything, QueueOffset, ReadStatus};
+use tracing::debug;
 
 use super::blocking;
 use crate::broker::Broker;
+use crate::topic::name;
 
 /// The store time of a queue without messages.
 const NEVER_MS: i64 = -1;
@@ -31,14 +33,41 @@ pub(super) fn update(broker: &Broker, peer: &Peer, request: &Command) -> Result<
         queue_id,
         commit_offset,
     } = request.header()?;
-    broker.offsets.commit(
-        peer.remote(),
+    commit(
+        broker,
+        peer,
         &consumer_group,
         &topic,
         queue_id,
         commit_offset,
     );
     Ok(Command::success())
+}
+
+/// Notes how far a group has come, if it can have come there: other commits are answered as if they were kept, as Java
+/// does, but Java keeps them, and whoever likes fills its table and the file with names of nothing.
+pub(super) fn commit(
+    broker: &Broker,
+    peer: &Peer,
+    group: &str,
+    topic: &str,
+    queue_id: i32,
+    offset: i64,
+) {
+    let has_queue = broker.topics.get(topic).is_some_and(|topic| {
+        // Those that are still written to and those that still may be read.
+        let queues = topic.write_queue_nums.max(topic.read_queue_nums);
+        (0..queues).contains(&queue_id)
+    });
+    // A queue that was taken out of its topic may have been consumed before.
+    let known = || broker.offsets.query(group, topic, queue_id).is_some();
+    if !name::may_be_kept(group) || !(has_queue || known()) {
+        debug!(group, topic, queue_id, offset, remote = %peer.remote(), "commit for no queue of ours");
+        return;
+    }
+    broker
+        .offsets
+        .commit(peer.remote(), group, topic, queue_id, offset);
 }
 
 /// 14

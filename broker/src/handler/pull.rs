@@ -25,6 +25,7 @@ use tracing::debug;
 
 use super::FAQ;
 use super::client::no_filter;
+use super::offset;
 use crate::broker::Broker;
 use crate::filter::data::Filters;
 use crate::filter::tag::{TagFilter, is_tag_type};
@@ -78,8 +79,9 @@ fn first_look(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command) -> Resu
     let found = look(broker, &request, allowed);
     if request.sys_flag & COMMIT != 0 && broker.config.store.broker_role != BrokerRole::Slave {
         let (group, topic) = (&request.consumer_group, &request.topic);
-        broker.offsets.commit(
-            peer.remote(),
+        offset::commit(
+            broker,
+            peer,
             group,
             topic,
             request.queue_id,
