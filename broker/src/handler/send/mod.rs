@@ -106,6 +106,10 @@ fn put_batch(
     let [body] = request.body.slices() else {
         return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL));
     };
+    if body.len() > broker.config.store.max_message_bytes as usize {
+        // Every record is longer than its part of the body: looked at before the parts take room.
+        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL));
+    }
     let parts = batch::decode(body)
         .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, error.to_string()))?;
     let cluster = &broker.config.cluster_name;
