@@ -67,7 +67,7 @@ pub(super) async fn register(
     let request = Command::request_with(request::REGISTER_BROKER, &header).with_body(body);
     let reply = call(broker, line, request, broker.config.register_timeout).await?;
     *told = Some(all);
-    if !reply.body.is_empty() {
+    if !reply.body.is_empty() && broker.registration.decides(line) {
         match json::read::<KVTable>(&reply.body.into_bytes()) {
             Ok(ordered) if broker.topics.set_ordered(&ordered.table) => {
                 made::save(Arc::clone(broker)).await;
