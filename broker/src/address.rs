@@ -16,6 +16,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
+use tracing::warn;
+
 use crate::config::BrokerConfig;
 
 /// One address with the reason for it.
@@ -90,10 +92,21 @@ pub fn choose(config: &BrokerConfig) -> Result<Addresses, AddressError> {
 
 fn told(key: &str, value: Option<&str>) -> Option<Chosen> {
     let value = value.filter(|value| !value.trim().is_empty())?;
+    if is_nowhere(value) {
+        warn!(
+            "{key}={value} is where nobody can be reached: clients on other hosts will not find this broker"
+        );
+    }
     Some(Chosen {
         ip: value.to_owned(),
         reason: format!("{key} says so"),
     })
+}
+
+/// Whether it is the address that stands for all of a host.
+fn is_nowhere(value: &str) -> bool {
+    let ip = value.trim().trim_start_matches('[').trim_end_matches(']');
+    ip.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified())
 }
 
 /// An address of a network card.

@@ -16,12 +16,34 @@ use remoting::{Answer, Command, Refusal};
 use super::{blocking, body};
 use crate::broker::Broker;
 
+/// Clients make an object of every queue of a route. Java 4.7.0 takes any number.
+const MOST_QUEUES: i32 = 65_535;
+
+/// Priority, read, write, inherit. Java 4.7.0 `common/constant/PermName.java`.
+const PERM_BITS: i32 = 0b1111;
+
 /// 17
 pub(super) fn update_topic(broker: &Arc<Broker>, request: Command) -> Answer {
     let broker = Arc::clone(broker);
     blocking(move || {
         let header: CreateTopicRequest = request.header()?;
         let filter_type = TopicFilterType::from_name(&header.topic_filter_type);
+        let queues = [header.read_queue_nums, header.write_queue_nums];
+        if !queues
+            .iter()
+            .all(|queues| (1..=MOST_QUEUES).contains(queues))
+        {
+            let [read, write] = queues;
+            return Err(Refusal::system_error(format!(
+                "readQueueNums {read} and writeQueueNums {write} must be 1 to {MOST_QUEUES}"
+            )));
+        }
+        if !(0..=PERM_BITS).contains(&header.perm) {
+            let perm = header.perm;
+            return Err(Refusal::system_error(format!(
+                "perm {perm} is no permission"
+            )));
+        }
         let no_type =
             || Refusal::system_error("the custom field <topicFilterType> is no filter type");
         let topic = TopicConfig {
@@ -71,6 +93,12 @@ pub(super) fn update_group(broker: &Arc<Broker>, request: Command) -> Answer {
     let broker = Arc::clone(broker);
     blocking(move || {
         let group: SubscriptionGroupConfig = body(request)?;
+        let queues = group.retry_queue_nums;
+        if !(0..=MOST_QUEUES).contains(&queues) {
+            return Err(Refusal::system_error(format!(
+                "retryQueueNums {queues} must be 0 to {MOST_QUEUES}"
+            )));
+        }
         broker
             .groups
             .update(group)
