@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use remoting::{Reserved, Server, ServerConfig};
-use store::{BrokerRole, Store};
+use store::{BrokerRole, Store, Unavailable};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -45,6 +45,9 @@ use crate::transaction::{self, Transactions};
 
 /// The first saving of offsets comes so long after the start. Java 4.7.0 `BrokerController.initialize`.
 const FIRST_SAVE: Duration = Duration::from_secs(10);
+
+/// How often it is asked whether the log is still written to.
+const LOOK_FOR_FAILURE: Duration = Duration::from_secs(1);
 
 /// A running broker: everything its handlers use.
 pub struct Broker {
@@ -316,6 +319,16 @@ impl Running {
     #[must_use]
     pub fn broker(&self) -> &Arc<Broker> {
         &self.broker
+    }
+
+    /// Returns when the log takes no more messages because it could not be synced. A broker that goes on would be half
+    /// alive: registered, asked by everyone, and refusing every send; the process ends and is started anew, which
+    /// recovers what is on disk. Java 4.7.0 logs the failed sync and counts its bytes as flushed.
+    pub async fn broken(&self) {
+        let mut look = tokio::time::interval(LOOK_FOR_FAILURE);
+        while self.broker.store.unavailable() != Some(Unavailable::FlushFailed) {
+            look.tick().await;
+        }
     }
 
     /// Stops it in order. Whether everything that was acknowledged is on disk afterwards.

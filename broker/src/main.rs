@@ -2,7 +2,7 @@
 //!
 //! | ends with | why                                                                                 |
 //! |-----------|-------------------------------------------------------------------------------------|
-//! | 0         | SIGTERM, SIGINT, `-h`, `-p`, `-m`                                                   |
+//! | 0         | SIGTERM, SIGINT, SIGHUP, `-h`, `-p`, `-m`                                           |
 //! | 1         | a wrong option                                                                      |
 //! | 253       | Java's −3: `namesrvAddr` or a slave's id is refused, a table or the store is broken |
 //! | 255       | Java's −1: the file given with `-c`, a port, an address; a stop that lost something |
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use broker::cli::{self, CliError, Command};
 use broker::config::{BrokerConfig, Environment, Notice};
 use broker::{Running, StartError};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use remoting::process::{self, StopSignals};
 use tracing::{Level, error, info, warn};
 
 /// Java's −1.
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Ok(Command::Start(config, notices)) => {
             let _log = logging::to_stderr("info");
             tell(&notices);
+            info!(limit = process::raise_descriptors(), "descriptors");
             serve(*config)
         }
         Ok(Command::Print(text)) => {
@@ -90,11 +91,7 @@ fn serve(config: BrokerConfig) -> ExitCode {
 
 async fn serve_until_told(config: BrokerConfig) -> ExitCode {
     // Before the start, so that a signal during it is not lost: it stops the broker once it is up.
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    let (Ok(terminate), Ok(interrupt)) = signals else {
+    let Ok(mut signals) = StopSignals::listen() else {
         complain(&"cannot wait for signals");
         return ExitCode::from(FAILED);
     };
@@ -107,9 +104,15 @@ async fn serve_until_told(config: BrokerConfig) -> ExitCode {
         }
     };
     say(&success_line(&running, name_servers.as_deref()));
-    told_to_stop(terminate, interrupt).await;
+    let whole = tokio::select! {
+        () = signals.told() => true,
+        () = running.broken() => {
+            error!("the log could not be synced and takes no more messages: the process ends");
+            false
+        }
+    };
     info!("stop");
-    if running.stop().await {
+    if running.stop().await && whole {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
@@ -133,11 +136,4 @@ fn success_line(running: &Running, name_servers: Option<&str>) -> String {
     }
     line.push('\n');
     line
-}
-
-async fn told_to_stop(mut terminate: Signal, mut interrupt: Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! | ends with | why                                                            |
 //! |-----------|----------------------------------------------------------------|
-//! | 0         | SIGTERM, SIGINT, `-h`, `-p`                                    |
+//! | 0         | SIGTERM, SIGINT, SIGHUP, `-h`, `-p`                            |
 //! | 1         | a wrong option                                                 |
 //! | 255       | the file given with `-c`, the stored keys, the port; broken    |
 //!
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser};
 use namesrv::NamesrvConfig;
-use tokio::signal::unix::{SignalKind, signal};
+use remoting::process::{self, StopSignals};
 use tracing::{error, info, warn};
 
 /// Java's −1.
@@ -83,6 +83,7 @@ fn main() -> ExitCode {
     for notice in notices {
         warn!(%notice, "configuration");
     }
+    info!(limit = process::raise_descriptors(), "descriptors");
     serve(config)
 }
 
@@ -129,11 +130,7 @@ fn serve(config: NamesrvConfig) -> ExitCode {
 }
 
 async fn serve_until_told(config: NamesrvConfig) -> ExitCode {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+    let Ok(mut signals) = StopSignals::listen() else {
         complain(&"cannot wait for signals");
         return ExitCode::from(FAILED);
     };
@@ -146,8 +143,7 @@ async fn serve_until_told(config: NamesrvConfig) -> ExitCode {
     };
     say("The Name Server boot success. serializeType=JSON\n");
     let exit = tokio::select! {
-        _ = terminate.recv() => ExitCode::SUCCESS,
-        _ = interrupt.recv() => ExitCode::SUCCESS,
+        () = signals.told() => ExitCode::SUCCESS,
         () = running.broken() => {
             error!("silent brokers are no longer looked for: stop");
             ExitCode::from(FAILED)

@@ -20,6 +20,7 @@ mod header_json;
 pub mod java;
 pub mod outbound;
 mod peer;
+pub mod process;
 pub mod properties;
 pub mod router;
 pub mod server;

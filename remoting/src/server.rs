@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::connection::{self, Budget, Limits, Peer};
 use crate::frame::FRAME_LIMIT_BYTES;
+use crate::process;
 use crate::router::Service;
 
 /// How long a stop waits for requests that are being served.
@@ -27,7 +28,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Bounds of a server and of each of its connections.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// One more is closed at once. Java has no limit but the system's.
+    /// One more is closed at once. As many as the system's limit of descriptors allows beside the store's files; Java
+    /// has no other limit.
     pub max_connections: usize,
     /// `serverChannelMaxIdleTimeSeconds`: without a byte in either direction for so long a connection is closed;
     /// 0 for never.
@@ -52,7 +54,7 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
-            max_connections: 65_536,
+            max_connections: process::connections_allowed().min(65_536),
             idle: Duration::from_secs(120),
             outbound_limit_bytes: 4 << 20,
             waiting_limit: 16_384,
