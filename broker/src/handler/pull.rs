@@ -38,6 +38,9 @@ const COMMIT: i32 = 1;
 const MAY_WAIT: i32 = 2;
 const HAS_SUBSCRIPTION: i32 = 4;
 
+/// A pull that waits keeps its expression. Java 4.7.0 has no limit.
+const LONGEST_EXPRESSION_BYTES: usize = 64 * 1024;
+
 pub(super) fn pull(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command) -> Answer {
     match first_look(broker, peer, request) {
         Ok(First::Done(found)) if found.cold => Answer::later(cold::read_first(found.reply)),
@@ -212,6 +215,12 @@ fn inline(filters: &Filters, sql: bool, request: &PullRequest<'_>) -> Result<Wan
             "parse the consumer's subscription failed",
         )
     };
+    if expression.map_or(0, str::len) > LONGEST_EXPRESSION_BYTES {
+        return Err(Refusal::new(
+            response::SUBSCRIPTION_PARSE_FAILED,
+            format!("the subscription is longer than {LONGEST_EXPRESSION_BYTES} bytes"),
+        ));
+    }
     if is_tag_type(expression_type) {
         return TagFilter::parse(expression)
             .map(Wanted::from)
@@ -358,6 +367,21 @@ mod tests {
         assert_eq!(code(ReadStatus::OffsetTooSmall, 5), 21);
         assert_eq!(code(ReadStatus::NoMessageInQueue, 5), 21);
         assert_eq!(code(ReadStatus::NoMessageInQueue, 0), 19);
+    }
+
+    #[test]
+    fn an_inline_subscription_of_any_length_is_not_kept() {
+        let length = |bytes: usize| {
+            let request = PullRequest {
+                subscription: Some("t".repeat(bytes).into()),
+                ..PullRequest::default()
+            };
+            inline(&Filters::default(), true, &request)
+                .err()
+                .map(|refusal| refusal.code)
+        };
+        assert_eq!(length(LONGEST_EXPRESSION_BYTES), None);
+        assert_eq!(length(LONGEST_EXPRESSION_BYTES + 1), Some(23));
     }
 
     #[test]
