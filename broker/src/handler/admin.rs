@@ -94,9 +94,10 @@ pub(super) fn update_group(broker: &Arc<Broker>, request: Command) -> Answer {
     blocking(move || {
         let group: SubscriptionGroupConfig = body(request)?;
         let queues = group.retry_queue_nums;
-        if !(0..=MOST_QUEUES).contains(&queues) {
+        // Below 0 is as 0, as in Java: nothing can be given back.
+        if queues > MOST_QUEUES {
             return Err(Refusal::system_error(format!(
-                "retryQueueNums {queues} must be 0 to {MOST_QUEUES}"
+                "retryQueueNums {queues} must be {MOST_QUEUES} at most"
             )));
         }
         broker
