@@ -32,9 +32,11 @@ fn main() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    let _log = logging::to_stderr("warn");
+    let log = logging::to_stderr("warn");
     let served = tokio::runtime::Runtime::new().map_err(|error| error.to_string());
-    match served.and_then(|runtime| runtime.block_on(serve(&folder))) {
+    let served = served.and_then(|runtime| runtime.block_on(serve(&folder)));
+    drop(log); // what it still holds stands before the reason
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             let _ = writeln!(std::io::stderr(), "rocketmq: {reason}");

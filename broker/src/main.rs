@@ -29,10 +29,10 @@ const REFUSED: u8 = 253;
 fn main() -> ExitCode {
     match cli::read(std::env::args_os(), &Environment::of_this_process()) {
         Ok(Command::Start(config, notices)) => {
-            let _log = logging::to_stderr("info");
+            let log = logging::to_stderr("info");
             tell(&notices);
             info!(limit = process::raise_descriptors(), "descriptors");
-            serve(*config)
+            end(serve(*config), log)
         }
         Ok(Command::Print(text)) => {
             say(&text);
@@ -50,6 +50,18 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Why there is nothing to stop: the code to end with, and a sentence.
+type NotStarted = (u8, String);
+
+/// The exit code. What ended the start is the last line on stderr, so the log before it goes out first.
+fn end(served: Result<ExitCode, NotStarted>, log: logging::Log) -> ExitCode {
+    drop(log);
+    served.unwrap_or_else(|(code, reason)| {
+        complain(&reason);
+        ExitCode::from(code)
+    })
 }
 
 /// Tells on stderr why the start ends, and ends it in order even if nobody reads.
@@ -75,33 +87,26 @@ fn tell(notices: &[Notice]) {
     }
 }
 
-fn serve(config: BrokerConfig) -> ExitCode {
+fn serve(config: BrokerConfig) -> Result<ExitCode, NotStarted> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("broker")
         .enable_all()
         .build();
     match runtime {
         Ok(runtime) => runtime.block_on(serve_until_told(config)),
-        Err(error) => {
-            complain(&format!("cannot start threads: {error}"));
-            ExitCode::from(FAILED)
-        }
+        Err(error) => Err((FAILED, format!("cannot start threads: {error}"))),
     }
 }
 
-async fn serve_until_told(config: BrokerConfig) -> ExitCode {
+async fn serve_until_told(config: BrokerConfig) -> Result<ExitCode, NotStarted> {
     // Before the start, so that a signal during it is not lost: it stops the broker once it is up.
     let Ok(mut signals) = StopSignals::listen() else {
-        complain(&"cannot wait for signals");
-        return ExitCode::from(FAILED);
+        return Err((FAILED, "cannot wait for signals".to_owned()));
     };
     let name_servers = config.namesrv_addr.clone();
     let running = match broker::run(config).await {
         Ok(running) => running,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::from(exit_code(&error));
-        }
+        Err(error) => return Err((exit_code(&error), error.to_string())),
     };
     say(&success_line(&running, name_servers.as_deref()));
     let whole = tokio::select! {
@@ -112,11 +117,12 @@ async fn serve_until_told(config: BrokerConfig) -> ExitCode {
         }
     };
     info!("stop");
-    if running.stop().await && whole {
+    let clean = running.stop().await && whole;
+    Ok(if clean {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
-    }
+    })
 }
 
 /// Java's `initialize` fails for what is on disk; anything else there is an exception.

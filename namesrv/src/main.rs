@@ -79,12 +79,24 @@ fn main() -> ExitCode {
         say(&config.printed());
         return ExitCode::SUCCESS;
     }
-    let _log = logging::to_stderr("info");
+    let log = logging::to_stderr("info");
     for notice in notices {
         warn!(%notice, "configuration");
     }
     info!(limit = process::raise_descriptors(), "descriptors");
-    serve(config)
+    end(serve(config), log)
+}
+
+/// Why there is nothing to stop: the code to end with, and a sentence.
+type NotStarted = (u8, String);
+
+/// The exit code. What ended the start is the last line on stderr, so the log before it goes out first.
+fn end(served: Result<ExitCode, NotStarted>, log: logging::Log) -> ExitCode {
+    drop(log);
+    served.unwrap_or_else(|(code, reason)| {
+        complain(&reason);
+        ExitCode::from(code)
+    })
 }
 
 /// Tells on stderr why the start ends, and ends it in order even if nobody reads.
@@ -112,7 +124,7 @@ fn two_dashes(word: OsString) -> OsString {
     }
 }
 
-fn serve(config: NamesrvConfig) -> ExitCode {
+fn serve(config: NamesrvConfig) -> Result<ExitCode, NotStarted> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(processors.min(MOST_WORKERS))
@@ -122,24 +134,17 @@ fn serve(config: NamesrvConfig) -> ExitCode {
         .build();
     match runtime {
         Ok(runtime) => runtime.block_on(serve_until_told(config)),
-        Err(error) => {
-            complain(&format!("cannot start threads: {error}"));
-            ExitCode::from(FAILED)
-        }
+        Err(error) => Err((FAILED, format!("cannot start threads: {error}"))),
     }
 }
 
-async fn serve_until_told(config: NamesrvConfig) -> ExitCode {
+async fn serve_until_told(config: NamesrvConfig) -> Result<ExitCode, NotStarted> {
     let Ok(mut signals) = StopSignals::listen() else {
-        complain(&"cannot wait for signals");
-        return ExitCode::from(FAILED);
+        return Err((FAILED, "cannot wait for signals".to_owned()));
     };
     let mut running = match namesrv::run(config).await {
         Ok(running) => running,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::from(FAILED);
-        }
+        Err(error) => return Err((FAILED, error.to_string())),
     };
     say("The Name Server boot success. serializeType=JSON\n");
     let exit = tokio::select! {
@@ -151,5 +156,5 @@ async fn serve_until_told(config: NamesrvConfig) -> ExitCode {
     };
     info!("stop");
     running.stop().await;
-    exit
+    Ok(exit)
 }
