@@ -31,6 +31,8 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 final class Scene implements AutoCloseable {
     /** A condition that has not come true after this long never will: far above what a busy machine needs. */
     private static final long WAIT_LIMIT_MS = 45_000;
+    /** How long a broker keeps a queue's lock that nobody renews. Java 4.7.0 {@code RebalanceLockManager}. */
+    private static final long LOCK_LIFE_MS = 60_000;
     private static final long POLL_MS = 10;
     private static final int QUERY_CONSUMER_OFFSET = 14;
     /** No send may fail for a slow machine's sake; the default is 3 s. */
@@ -237,11 +239,12 @@ final class Scene implements AutoCloseable {
 
     /**
      * Waits for what only comes of sharing out the queues, and has the clients do that twice a second: by itself a client
-     * tries again after 20 s when it came before a route, or before another had given a lock back.
+     * tries again after 20 s when it came before a route, or before another had given a lock back. A lock that a leaving
+     * client did not give back (it tries once, one-way) is another's only when it has expired on the broker.
      */
     void awaitRebalanced(List<DefaultMQPushConsumer> consumers, String what, Callable<Boolean> condition) throws Exception {
         AtomicLong asked = new AtomicLong(System.nanoTime());
-        await(what, () -> {
+        await(what, LOCK_LIFE_MS + WAIT_LIMIT_MS, () -> {
             if (System.nanoTime() - asked.get() > 500_000_000) {
                 asked.set(System.nanoTime());
                 consumers.forEach(consumer -> consumer.getDefaultMQPushConsumerImpl().getmQClientFactory().rebalanceImmediately());
