@@ -129,7 +129,9 @@ fn put_queue_entry<'a>(
         return Ok(None);
     }
     let place = (&*topic, id, record.log_offset.unsigned_abs());
-    let put = queues.with_queue_of(place, |queue| queue.put(entry, record.queue_offset));
+    let put = queues.with_queue_of(place, |queue| {
+        queue.put(entry, record.queue_offset, record.store_timestamp_ms)
+    });
     Ok(match put.transpose()? {
         Some(Put::Added(queue_offset)) => Some(Added {
             topic,

@@ -87,7 +87,10 @@ fn entries_are_read_back_wherever_they_are() {
 #[test]
 fn while_entries_cannot_be_written_messages_are_refused_and_none_is_lost() {
     let dir = tempfile::tempdir().expect("folder");
-    let (store, arrived) = open(config(dir.path()));
+    let (store, arrived) = open(StoreConfig {
+        consume_queue_file_bytes: 6_000_000,
+        ..config(dir.path())
+    });
     let in_the_way = dir.path().join("consumequeue/T");
     fs::write(&in_the_way, "no folder can be made here").expect("written");
     let mut stored = 0;

@@ -17,6 +17,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use rustix::fs::{SeekFrom, seek};
@@ -245,6 +246,16 @@ impl QueueFiles {
             (at, bytes) = (at + fits, behind);
         }
         Ok(made)
+    }
+
+    /// Says when the file that holds byte `at`, which is full now, was written: when its last message was
+    /// stored. Java 4.7.0 `MappedFileQueue.getMappedFileByTime` looks for offsets by that time.
+    pub(super) fn set_time(&self, at: u64, stored_ms: i64) {
+        let stored = UNIX_EPOCH + Duration::from_millis(u64::try_from(stored_ms).unwrap_or(0));
+        let set = self.open_at(at).and_then(|file| file.set_modified(stored));
+        if let Err(error) = set {
+            tracing::warn!(%error, queue = %self.dir.display(), "set the time of a queue file; Java's searches by time go by it");
+        }
     }
 
     /// Writes the bytes `[from, to)` to disk. Blocks.

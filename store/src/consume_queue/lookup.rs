@@ -128,7 +128,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let queue = Queue::empty(dir.path().join("T/0"), 0, 100);
         for n in 0..entries {
-            queue.put(entry(n * 10), n).expect("put");
+            queue.put(entry(n * 10), n, 0).expect("put");
         }
         (dir, queue)
     }

@@ -18,6 +18,7 @@ use super::files::QueueFiles;
 use super::tail::Tail;
 use super::unit::{ENTRY_BYTES, Entry};
 use crate::api::QueueEntry;
+use crate::delay_levels::SCHEDULE_TOPIC;
 use crate::error::StoreError;
 use crate::mapped::disk::PAGE_BYTES;
 use crate::offset::QueueOffset;
@@ -81,10 +82,12 @@ impl Queue {
     }
 
     pub(super) fn over(id: u32, files: QueueFiles) -> Queue {
+        let topic = files.dir().parent().and_then(Path::file_name);
+        let is_delayed = topic.is_some_and(|topic| topic == SCHEDULE_TOPIC);
         Queue {
             id,
             files,
-            tail: Mutex::default(),
+            tail: Mutex::new(Tail::new(is_delayed)),
             next: AtomicI64::new(0),
             min: AtomicU64::new(0),
             max: AtomicU64::new(0),
@@ -170,11 +173,11 @@ impl Queue {
         self.entries_from(offset)?.next()
     }
 
-    /// Adds the entry number `offset`. Only for the dispatcher.
+    /// Adds the entry number `offset`, whose message was stored at `stored_ms`. Only for the dispatcher.
     ///
     /// # Errors
     /// When a file cannot be made. The queue is as before; the same call may be made again.
-    pub(crate) fn put(&self, entry: Entry, offset: i64) -> Result<Put, StoreError> {
+    pub(crate) fn put(&self, entry: Entry, offset: i64, stored_ms: i64) -> Result<Put, StoreError> {
         let max = self.max.load(Ordering::Relaxed);
         if entry.log_end() <= self.log_end() || self.is_gone() {
             return Ok(Put::AlreadyThere);
@@ -185,15 +188,15 @@ impl Queue {
             return Ok(Put::Impossible);
         };
         if max == self.files.first() && self.files.is_empty() {
-            self.begin_at(expected)?;
+            self.begin_at(expected, stored_ms)?;
         } else if expected > max {
-            self.bridge(max, expected)?;
+            self.bridge(max, expected, stored_ms)?;
         } else if expected < max && !self.misnumbered.swap(true, Ordering::Relaxed) {
             tracing::error!(queue = %self.path().display(), offset, have = max / ENTRY_BYTES, log_offset = entry.log_offset,
                 "a record has the number of one before it, it and others like it get the next one");
         }
         let number = QueueOffset((self.max.load(Ordering::Relaxed) / ENTRY_BYTES) as i64);
-        self.push(entry)?;
+        self.push(entry, stored_ms)?;
         self.log_end.store(entry.log_end(), Ordering::Relaxed);
         Ok(Put::Added(number))
     }
@@ -206,26 +209,26 @@ impl Queue {
     }
 
     /// Starts the queue at byte `expected`: the part of the file in front of it gets blank entries.
-    fn begin_at(&self, expected: u64) -> Result<(), StoreError> {
+    fn begin_at(&self, expected: u64, stored_ms: i64) -> Result<(), StoreError> {
         let base = self.files.base_of(expected);
         let mut tail = self.tail.lock();
         if tail.is_gone() {
             return Ok(());
         }
         self.files.begin(base);
-        *tail = Tail::behind(base, &[], false);
+        tail.begin_behind(base, &[], false);
         drop(tail);
         self.max.store(base, Ordering::Release);
         self.synced.store(base, Ordering::Relaxed);
         self.min.store(expected, Ordering::Release);
         while self.max.load(Ordering::Relaxed) < expected {
-            self.push(Entry::BLANK)?;
+            self.push(Entry::BLANK, stored_ms)?;
         }
         Ok(())
     }
 
     /// Fills a gap with blank entries, so that an entry's place and its number stay the same.
-    fn bridge(&self, max: u64, expected: u64) -> Result<(), StoreError> {
+    fn bridge(&self, max: u64, expected: u64, stored_ms: i64) -> Result<(), StoreError> {
         let dir = self.path().display();
         let (have, expect) = (max / ENTRY_BYTES, expected / ENTRY_BYTES);
         if expected - max > GAP_FILES * self.files.file_bytes() {
@@ -237,17 +240,17 @@ impl Queue {
             self.min.store(expected, Ordering::Release);
         }
         while self.max.load(Ordering::Relaxed) < expected {
-            self.push(Entry::BLANK)?;
+            self.push(Entry::BLANK, stored_ms)?;
         }
         Ok(())
     }
 
-    fn push(&self, entry: Entry) -> Result<(), StoreError> {
+    fn push(&self, entry: Entry, stored_ms: i64) -> Result<(), StoreError> {
         let mut tail = self.tail.lock();
         let pushed = if tail.is_gone() {
             Ok(())
         } else {
-            tail.push(&entry.encode(), &self.files)
+            tail.push(&entry.encode(), stored_ms, &self.files)
         };
         drop(tail);
         pushed.map_err(StoreError::io("write queue entries in", self.path()))?;
@@ -337,7 +340,7 @@ mod tests {
         let (_dir, queue) = queue();
         for n in 0..12 {
             let added = Put::Added(QueueOffset(n));
-            assert_eq!(queue.put(entry(n * 10), n).expect("put"), added);
+            assert_eq!(queue.put(entry(n * 10), n, 0).expect("put"), added);
         }
         assert_eq!(
             (queue.min_offset(), queue.max_offset()),
@@ -363,7 +366,7 @@ mod tests {
     fn some_entries_have_their_numbers_and_begin_with_the_first_there_is() {
         let (_dir, queue) = queue();
         for n in 3..12 {
-            queue.put(entry(n * 10), n).expect("put");
+            queue.put(entry(n * 10), n, 0).expect("put");
         }
         let numbers = |from: i64, most| {
             let some = queue.some_entries(QueueOffset(from), most);
@@ -383,10 +386,13 @@ mod tests {
     fn an_entry_put_twice_is_there_once() {
         let (_dir, queue) = queue();
         for n in 0..3 {
-            queue.put(entry(n * 10), n).expect("put");
+            queue.put(entry(n * 10), n, 0).expect("put");
         }
         for n in 0..3 {
-            assert_eq!(queue.put(entry(n * 10), n).expect("put"), Put::AlreadyThere);
+            assert_eq!(
+                queue.put(entry(n * 10), n, 0).expect("put"),
+                Put::AlreadyThere
+            );
         }
         assert_eq!(queue.max_offset(), QueueOffset(3));
     }
@@ -394,7 +400,7 @@ mod tests {
     #[test]
     fn a_queue_that_begins_late_has_blanks_in_front() {
         let (_dir, queue) = queue();
-        queue.put(entry(990), 7).expect("put");
+        queue.put(entry(990), 7, 0).expect("put");
         assert_eq!(
             (queue.min_offset(), queue.max_offset()),
             (QueueOffset(7), QueueOffset(8))
@@ -408,10 +414,10 @@ mod tests {
     #[test]
     fn a_gap_keeps_the_numbers_right_and_a_wild_one_makes_no_files() {
         let (_dir, queue) = queue();
-        queue.put(entry(0), 0).expect("put");
-        queue.put(entry(100), 4).expect("put");
+        queue.put(entry(0), 0, 0).expect("put");
+        queue.put(entry(100), 4, 0).expect("put");
         assert_eq!(queue.entry(QueueOffset(4)), Some(entry(100)));
-        queue.put(entry(200), 1 << 40).expect("put");
+        queue.put(entry(200), 1 << 40, 0).expect("put");
         assert_eq!(queue.max_offset(), QueueOffset(6));
     }
 
@@ -419,11 +425,14 @@ mod tests {
     fn a_number_that_cannot_be_one_is_left_out() {
         let (_dir, queue) = queue();
         for offset in [-1, i64::MIN, i64::MAX, i64::MAX / 20, 1 << 60] {
-            assert_eq!(queue.put(entry(0), offset).expect("put"), Put::Impossible);
+            assert_eq!(
+                queue.put(entry(0), offset, 0).expect("put"),
+                Put::Impossible
+            );
         }
         assert_eq!(queue.max_offset(), QueueOffset(0));
         assert_eq!(
-            queue.put(entry(0), 0).expect("put"),
+            queue.put(entry(0), 0, 0).expect("put"),
             Put::Added(QueueOffset(0))
         );
     }
@@ -433,7 +442,10 @@ mod tests {
         let (_dir, queue) = queue();
         for (n, offset) in [0, 1, 2, 3, 2].into_iter().enumerate() {
             let added = Put::Added(QueueOffset(n as i64));
-            assert_eq!(queue.put(entry(n as i64 * 10), offset).expect("put"), added);
+            assert_eq!(
+                queue.put(entry(n as i64 * 10), offset, 0).expect("put"),
+                added
+            );
         }
         assert_eq!(queue.entry(QueueOffset(4)), Some(entry(40)));
     }

@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 
 use super::files::QueueFiles;
 use super::queue::Queue;
-use super::tail::Tail;
 use super::unit::{ENTRY_BYTES, Entry};
 use crate::error::StoreError;
 use crate::offset::QueueOffset;
@@ -48,7 +47,7 @@ impl Queue {
         let kept = buffer.len().saturating_sub(KEPT_BYTES);
         let last = buffer.get(kept..).unwrap_or_default();
         let first = files.first();
-        *queue.tail.get_mut() = Tail::behind(end, last, wipe);
+        queue.tail.get_mut().begin_behind(end, last, wipe);
         *queue.min.get_mut() = first;
         *queue.max.get_mut() = end;
         *queue.synced.get_mut() = if wipe { first } else { end };
@@ -147,7 +146,7 @@ mod tests {
     fn written(dir: &Path, entries: i64) {
         let queue = Queue::empty(dir.to_owned(), 0, 100);
         for n in 0..entries {
-            queue.put(entry(n * 10), n).expect("put");
+            queue.put(entry(n * 10), n, 0).expect("put");
         }
         queue.write_out(0).expect("written");
     }
@@ -167,7 +166,7 @@ mod tests {
                 (queue.max_offset().0, queue.log_end()),
                 (entries, entries as u64 * 10)
             );
-            queue.put(entry(entries * 10), entries).expect("put");
+            queue.put(entry(entries * 10), entries, 0).expect("put");
             assert_eq!(queue.entry(QueueOffset(entries)), Some(entry(entries * 10)));
         }
     }
@@ -179,7 +178,7 @@ mod tests {
         std::fs::write(dir.path().join("00000000000000000100"), [0; 100]).expect("written");
         let queue = reopened(dir.path());
         assert_eq!(queue.max_offset(), QueueOffset(5));
-        queue.put(entry(50), 5).expect("put");
+        queue.put(entry(50), 5, 0).expect("put");
         assert_eq!(queue.max_offset(), QueueOffset(6));
     }
 
@@ -192,7 +191,7 @@ mod tests {
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(7), 70));
         queue.cut(60).expect("cut");
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(6), 60));
-        queue.put(entry(61), 6).expect("put");
+        queue.put(entry(61), 6, 0).expect("put");
         queue.write_out(0).expect("written");
         drop(queue);
         assert_eq!(
@@ -206,7 +205,7 @@ mod tests {
     fn a_queue_cut_to_nothing_keeps_its_numbers() {
         let dir = tempfile::tempdir().expect("folder");
         let queue = Queue::empty(dir.path().to_owned(), 0, 100);
-        queue.put(entry(1000), 17).expect("put");
+        queue.put(entry(1000), 17, 0).expect("put");
         queue.write_out(0).expect("written");
         drop(queue);
         let mut queue = reopened(dir.path());

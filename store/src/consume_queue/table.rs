@@ -294,7 +294,7 @@ mod tests {
                 record_bytes: 1,
                 tags_code: 0,
             };
-            table.get_or_make(topic, id).put(entry, 0).expect("put");
+            table.get_or_make(topic, id).put(entry, 0, 0).expect("put");
         }
         table.get_or_make("unused", 1);
         for queue in table.all() {
