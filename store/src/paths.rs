@@ -5,7 +5,7 @@
 //! | `consumequeue/<topic>/<queue>/<20 digits>` | queue entries                            |
 //! | `index/<yyyyMMddHHmmssSSS>`             | hash index by key                           |
 //! | `checkpoint` `abort` `lock`             | three timestamps, "still open", one owner   |
-//! | `cut/<20 digits>`                       | ours: what a damaged log lost at its end    |
+//! | `cut/<20 digits>`, `cut/<17 digits>`    | ours: what a damaged log lost at its end, and damaged index files |
 //!
 //! A numbered file is named after the offset of its first byte. The log's own directory is
 //! configured apart from the root.

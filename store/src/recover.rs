@@ -59,6 +59,11 @@ pub(crate) fn recover(
     levels: &DelayLevels,
     mut parts: Parts<'_>,
 ) -> Result<bool, StoreError> {
+    let aside = paths::cut_dir(&config.root_dir);
+    let damaged = match parts.index.as_deref_mut() {
+        Some(index) => index.set_aside_damaged(parts.log, clean, &aside)?,
+        None => Vec::new(),
+    };
     if parts.log.is_empty() {
         if !parts.queues.topics().is_empty() {
             tracing::warn!(dir = %config.commit_log_dir.display(), "the log has no files, remove the queues");
@@ -80,10 +85,12 @@ pub(crate) fn recover(
         parts.queues.for_each_mut(|queue| queue.cut(from))?;
         parts.cut_index(from)?;
     }
+    if let Some(index) = parts.index.as_deref_mut() {
+        index.rebuild(damaged, parts.log, from, config.check_crc_on_recover)?;
+    }
     let (queues, index) = (&*parts.queues, parts.index.as_deref());
     let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index, levels);
     let end = parts.log.scan(from, config.check_crc_on_recover, put)?;
-    let aside = paths::cut_dir(&config.root_dir);
     let lost = parts
         .log
         .tell_cut(end, promised, config.check_crc_on_recover, &aside);

@@ -71,11 +71,31 @@ impl CommitLog {
             .is_some_and(|bytes| matches!(checked(bytes, offset, check_crc), Ok(Frame::Message(_))))
     }
 
+    /// Store time of the record at `offset`, if a whole one lies there.
+    pub(crate) fn stored_ms(&self, offset: u64) -> Option<i64> {
+        let file = self.files.find(offset)?;
+        match checked(file.get(offset, file.end() - offset)?, offset, false) {
+            Ok(Frame::Message(record)) => Some(record.store_timestamp_ms),
+            _ => None,
+        }
+    }
+
     /// Goes through the records from `from` on, hands each to `each`, and returns where the first
     /// place is that has none.
     pub(crate) fn scan(
         &self,
         from: u64,
+        check_crc: bool,
+        each: impl FnMut(&Record<'_>) -> Result<(), StoreError>,
+    ) -> Result<u64, StoreError> {
+        self.scan_upto(from, u64::MAX, check_crc, each)
+    }
+
+    /// The same, but not past the first record that begins at `upto` or later.
+    pub(crate) fn scan_upto(
+        &self,
+        from: u64,
+        upto: u64,
         check_crc: bool,
         mut each: impl FnMut(&Record<'_>) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
@@ -83,6 +103,9 @@ impl CommitLog {
         while let Some(file) = self.files.find(at) {
             let end = file.end();
             let blank_at = loop {
+                if at >= upto {
+                    return Ok(at);
+                }
                 let bytes = file.get(at, end - at).unwrap_or_default();
                 match checked(bytes, at, check_crc) {
                     Ok(Frame::Message(record)) => {

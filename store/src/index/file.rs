@@ -223,6 +223,50 @@ impl IndexFile {
         }
     }
 
+    /// Whether it has no message yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.header().next_entry() == 1
+    }
+
+    /// Why this cannot be what was written, if it cannot. `clean`: no crash can have come between two of its words.
+    /// The slots are looked at in the last file only: that is 20 MB by default.
+    pub(super) fn flaw(&self, is_last: bool, clean: bool) -> Option<&'static str> {
+        let header = self.header();
+        let next = header.next_entry();
+        let offset = |number| self.words.u64(self.shape.entry_at(number) + 4);
+        if next > self.shape.entries {
+            return Some("its header counts more entries than it has room for");
+        }
+        if next == 1 && (!is_last || offset(2) != 0) {
+            return Some("its header counts no entries and there are some");
+        }
+        if next > 1 && header.begin_log_offset() != offset(1) {
+            return Some("its header does not begin with its first entry");
+        }
+        if header.end_log_offset() < header.begin_log_offset() {
+            return Some("its header ends before it begins");
+        }
+        let settled = clean || !is_last; // otherwise recovery cuts it back and links it anew
+        if settled && next > 1 && header.end_log_offset() != offset(next - 1) {
+            return Some("its header does not end with its last entry");
+        }
+        let mut slots = 0..self.shape.slots;
+        let astray = |slot| self.words.u32(self.shape.slot_at(slot)) >= next;
+        (clean && is_last && slots.any(astray)).then_some("a slot leads to no entry")
+    }
+
+    /// Whether it begins or ends with the message at `log_offset`.
+    pub(super) fn meets(&self, log_offset: u64) -> bool {
+        [self.begin_log_offset(), self.end_log_offset()].contains(&log_offset)
+    }
+
+    /// Whether it has the message at `log_offset` under this hash.
+    pub(super) fn has(&self, hash: u32, log_offset: u64) -> bool {
+        let mut found = Vec::new();
+        self.collect(hash, i64::MIN, i64::MAX, usize::MAX, &mut found);
+        found.contains(&log_offset)
+    }
+
     /// Forgets the messages at `log_offset` and later, and everything behind the first entry that
     /// cannot be one; then links the slots anew, since they may point anywhere. Reads the whole file.
     pub(super) fn cut(&self, log_offset: u64) {

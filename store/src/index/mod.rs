@@ -7,6 +7,7 @@
 //! The index knows hashes only and second-exact times, so it answers with a few too many. It is
 //! written by the dispatcher and can be lost without losing a message.
 
+mod damage;
 mod file;
 mod header;
 mod service;

@@ -33,9 +33,9 @@ pub(crate) struct Hits {
 /// See the module.
 pub(crate) struct IndexService {
     dir: PathBuf,
-    shape: Shape,
+    pub(super) shape: Shape,
     max_hits: usize,
-    files: RwLock<Vec<Arc<IndexFile>>>,
+    pub(super) files: RwLock<Vec<Arc<IndexFile>>>,
     /// So many files, counted from the oldest, are full and on disk.
     settled: AtomicUsize,
     /// A message that is in with so many of its keys only, since there was no room for more.
@@ -131,14 +131,10 @@ impl IndexService {
         let known = last
             .as_ref()
             .is_some_and(|last| log_offset < last.end_log_offset());
-        if known || record.sys_flag & TRANSACTION_MASK == TRANSACTION_ROLLBACK {
+        if known {
             return Ok(());
         }
-        let keys = handles.keys.unwrap_or_default();
-        let words = keys
-            .split(|byte| *byte == b' ')
-            .filter(|word| !word.is_empty());
-        let keys = handles.unique_key.into_iter().chain(words).enumerate();
+        let hashes = hashes(record, handles).enumerate();
         let (half_done, done) = &self.half_done;
         let again = half_done.load(Ordering::Relaxed) == log_offset;
         let done_before = if again {
@@ -146,8 +142,8 @@ impl IndexService {
         } else {
             0
         };
-        for (n, key) in keys.skip(done_before) {
-            let put = self.put_hash(key_hash(record.topic, key), log_offset, timestamp_ms);
+        for (n, hash) in hashes.skip(done_before) {
+            let put = self.put_hash(hash, log_offset, timestamp_ms);
             put.inspect_err(|_| {
                 done.store(n, Ordering::Relaxed);
                 half_done.store(log_offset, Ordering::Relaxed);
@@ -159,7 +155,12 @@ impl IndexService {
         Ok(())
     }
 
-    fn put_hash(&self, hash: u32, log_offset: u64, timestamp_ms: i64) -> Result<(), StoreError> {
+    pub(super) fn put_hash(
+        &self,
+        hash: u32,
+        log_offset: u64,
+        timestamp_ms: i64,
+    ) -> Result<(), StoreError> {
         loop {
             let last = self.files.read().last().cloned();
             if let Some(last) = &last {
@@ -241,6 +242,18 @@ impl IndexService {
             .and_then(|at| files.get(at))
             .map(|file| file.end_timestamp_ms()))
     }
+}
+
+/// The hashes a message is found under: that of its unique key, then those of its keys. None if it was rolled back.
+pub(super) fn hashes(record: &Record<'_>, handles: &Handles<'_>) -> impl Iterator<Item = u32> {
+    let rolled_back = record.sys_flag & TRANSACTION_MASK == TRANSACTION_ROLLBACK;
+    let (topic, keys) = (record.topic, handles.keys.unwrap_or_default());
+    let words = keys
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
+    let keys = handles.unique_key.into_iter().chain(words);
+    keys.filter(move |_| !rolled_back)
+        .map(move |key| key_hash(topic, key))
 }
 
 /// Index files of `dir` by age. Other names are left alone.
