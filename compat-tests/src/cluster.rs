@@ -58,13 +58,15 @@ pub enum Mode {
     Test(&'static [(&'static str, &'static str)]),
     /// As in service: the default sizes, and a heap of 1 GiB for each Java server.
     Service,
+    /// The same with these broker keys.
+    ServiceWith(&'static [(&'static str, &'static str)]),
 }
 
 impl Mode {
     fn jvm(self) -> Jvm {
         match self {
             Mode::Test(_) => Jvm::ShortLived,
-            Mode::Service => Jvm::InService,
+            Mode::Service | Mode::ServiceWith(_) => Jvm::InService,
         }
     }
 
@@ -72,11 +74,11 @@ impl Mode {
         let (test, own) = match self {
             Mode::Test(own) => (TEST_KEYS, own),
             Mode::Service => (&[][..], &[][..]),
+            Mode::ServiceWith(own) => (&[][..], own),
         };
-        let test = test
-            .iter()
-            .filter(|(key, _)| own.iter().all(|(other, _)| other != key));
-        BROKER_KEYS.iter().chain(test).chain(own)
+        let given = BROKER_KEYS.iter().chain(test);
+        let given = given.filter(|(key, _)| own.iter().all(|(other, _)| other != key));
+        given.chain(own)
     }
 }
 

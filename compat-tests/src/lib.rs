@@ -10,6 +10,7 @@
 //! A scenario is Java code (`java/scenarios`), named in [`scenarios`]; each runs with every client version against
 //! every kind of server. A scenario that Java's own servers fail is wrong.
 
+pub mod batches;
 pub mod board;
 pub mod client;
 pub mod cluster;
