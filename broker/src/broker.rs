@@ -138,11 +138,12 @@ pub struct Running {
 /// See `StartError`. Nothing runs then.
 pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
     let began = Instant::now();
-    let main = reserve(config.server.listen_port, &config)?;
+    let sockets = sockets(&config);
+    let main = reserve(config.server.listen_port, &config, &sockets)?;
     let vip = config
         .server
         .vip_port()
-        .map(|port| reserve(port, &config))
+        .map(|port| reserve(port, &config, &sockets))
         .transpose()?;
     let listening = main.local_addr();
     let broker = open(config, listening.port()).await?;
@@ -256,14 +257,23 @@ impl Tables {
     }
 }
 
-/// Takes a port, unless told otherwise on all addresses, of both families where the machine has both.
-fn reserve(port: u16, config: &BrokerConfig) -> Result<Reserved, StartError> {
-    let server = ServerConfig {
+/// How both ports serve their connections, within the same bounds.
+fn sockets(config: &BrokerConfig) -> ServerConfig {
+    ServerConfig {
         idle: config.server.idle,
         send_buffer_bytes: config.server.send_buffer_bytes as usize,
         receive_buffer_bytes: config.server.receive_buffer_bytes as usize,
         ..ServerConfig::default()
-    };
+    }
+}
+
+/// Takes a port, unless told otherwise on all addresses, of both families where the machine has both.
+fn reserve(
+    port: u16,
+    config: &BrokerConfig,
+    server: &ServerConfig,
+) -> Result<Reserved, StartError> {
+    let server = server.clone();
     if let Some(ip) = config.server.bind_address {
         let addr = SocketAddr::new(ip, port);
         return Server::reserve(addr, server).map_err(|source| StartError::Listen { addr, source });

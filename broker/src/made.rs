@@ -48,7 +48,7 @@ pub(crate) fn saved_first(broker: &Arc<Broker>, before: Changes, answer: Answer)
         Ok(())
     };
     match answer {
-        Answer::Nothing => Answer::Nothing,
+        Answer::Nothing | Answer::EvenOneway(_) => answer,
         Answer::Now(result) => Answer::later(async { saved.await.and(result) }),
         Answer::Later(answer) => Answer::later(async {
             saved.await?;

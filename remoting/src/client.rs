@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::bounds::Bounds;
 use crate::command::Command;
-use crate::connection::{self, Budget, CallError, Limits, Peer};
+use crate::connection::{self, CallError, Limits, Peer};
 use crate::frame::FRAME_LIMIT_BYTES;
 use crate::router::{Answer, Refusal, Service};
 
@@ -130,13 +131,18 @@ impl Client {
             frame_bytes: FRAME_LIMIT_BYTES,
             outbound_bytes: self.config.outbound_limit_bytes,
             waiting_requests: 1,
+            waiting_bytes: FRAME_LIMIT_BYTES as usize,
             idle: self.config.idle,
-            unfinished: Arc::new(Budget::new(FRAME_LIMIT_BYTES as usize + 1)),
+            bounds: Arc::new(Bounds::new(
+                1,
+                FRAME_LIMIT_BYTES as usize + 1,
+                self.config.outbound_limit_bytes,
+            )),
         };
         let peer = Arc::new(Peer::new(
             stream.peer_addr()?,
             stream.local_addr()?,
-            limits.outbound_bytes,
+            &limits,
         ));
         tokio::spawn(connection::serve(
             stream,

@@ -7,8 +7,10 @@
 //! ```
 //!
 //! All of it happens in the one task, turn by turn: every frame that has arrived is served before anything is written,
-//! so that a client with many requests in flight costs one read and one write for all of them. A peer that does not
-//! read its replies is not read from either, once `outbound_limit_bytes` wait for it.
+//! so that a client with many requests in flight costs one read and one write for all of them. A turn is short, however
+//! much has arrived: then the other connections have theirs, and a request that waits for too many of them is refused
+//! (`Service::overdue`). A peer that does not read its replies is not read from either, once `outbound_limit_bytes` wait
+//! for it, or less when all connections together hold too much (`bounds`). Who is silent keeps no buffers.
 //!
 //! Java 4.7.0 `NettyRemotingAbstract`, `NettyRemotingServer`.
 
@@ -17,9 +19,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use futures_util::StreamExt;
@@ -28,13 +29,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
-use crate::command::{Command, HeaderForm};
+use crate::bounds::{Bounds, FREE_BYTES};
+use crate::command::Command;
 use crate::frame::{self, DecodeError};
 use crate::outbound::Outbound;
 use crate::peer::Taken;
-use crate::router::{Answer, LaterAnswer, Refusal, Service, request_name};
+use crate::router::{Answer, Service};
+use crate::ticket::{Ticket, Waiting};
 
 pub use crate::peer::{CallError, Peer};
 
@@ -44,11 +47,17 @@ const READ_BYTES: usize = 64 * 1024;
 /// A read buffer over this is given back once it is empty.
 const KEPT_BYTES: usize = 4 * READ_BYTES;
 
-/// So many reads in a row, then the other connections have their turn.
-const READS_A_TURN: u32 = 4;
+/// After so long the other connections have their turn.
+const TURN: Duration = Duration::from_millis(1);
+
+/// The clock is looked at after a read and whenever so many frames have been served.
+const FRAMES_A_CLOCK: u32 = 32;
 
 /// Idleness is looked at so many times in its limit: a connection closes at most a tenth late.
 const IDLE_TICKS: u32 = 10;
+
+/// A peer that has read nothing for so many of them is in the way when memory is short.
+const STUCK_TICKS: u32 = 2;
 
 /// Bounds of one connection.
 #[derive(Clone, Debug)]
@@ -59,32 +68,12 @@ pub(crate) struct Limits {
     pub(crate) outbound_bytes: usize,
     /// With so many requests waiting for their answers nothing more is read.
     pub(crate) waiting_requests: usize,
+    /// The same for the bytes of these requests.
+    pub(crate) waiting_bytes: usize,
     /// Without a byte in either direction for so long it is closed; 0 for never.
     pub(crate) idle: Duration,
-    /// What frames that have not arrived whole may take, over all connections of a server.
-    pub(crate) unfinished: Arc<Budget>,
-}
-
-/// Bytes that may be held at once, by whoever asks first.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    left: AtomicUsize,
-}
-
-impl Budget {
-    pub(crate) fn new(bytes: usize) -> Budget {
-        Budget {
-            left: AtomicUsize::new(bytes),
-        }
-    }
-
-    /// Makes `held` bytes taken into `wanted`. False, and nothing is changed, if there is no room.
-    fn change(&self, held: usize, wanted: usize) -> bool {
-        let change = |left: usize| (left + held).checked_sub(wanted);
-        self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change)
-            .is_ok()
-    }
+    /// Those of all connections together.
+    pub(crate) bounds: Arc<Bounds>,
 }
 
 /// Why a connection ended.
@@ -96,6 +85,8 @@ pub(crate) enum End {
     Malformed(DecodeError),
     /// Its unfinished frame does not fit beside those of other connections.
     NoRoom,
+    /// It does not read, and all connections together hold more than there should be.
+    HoldsTooMuch,
     Io(io::Error),
 }
 
@@ -113,6 +104,9 @@ pub(crate) async fn serve<S: Service>(
         service: Arc::clone(&service),
         input: BytesMut::with_capacity(READ_BYTES),
         unfinished_bytes: 0,
+        read_at: Instant::now(),
+        held_bytes: 0,
+        waiting_bytes: 0,
         waiting: FuturesUnordered::new(),
         out: Outbound::default(),
         tick: idle_tick(limits.idle),
@@ -135,6 +129,9 @@ pub(crate) async fn serve<S: Service>(
         }
         End::NoRoom => {
             warn!(remote = %peer.remote(), "close connection: frames that are not whole take too much memory")
+        }
+        End::HoldsTooMuch => {
+            warn!(remote = %peer.remote(), "close connection: it does not read, and too much waits for all of them")
         }
         End::Io(error) => debug!(remote = %peer.remote(), %error, "connection broke"),
         end => debug!(remote = %peer.remote(), ?end, "connection ended"),
@@ -160,9 +157,14 @@ struct Connection<T, S> {
     service: Arc<S>,
     limits: Limits,
     input: BytesMut,
-    /// What `limits.unfinished` has lent for `input`.
+    /// What of `input` counts in `bounds.unfinished`.
     unfinished_bytes: usize,
+    /// When the frames in `input` were read.
+    read_at: Instant,
+    /// What counts in `bounds.held`.
+    held_bytes: usize,
     waiting: FuturesUnordered<Waiting>,
+    waiting_bytes: usize,
     out: Outbound,
     tick: Option<Interval>,
     quiet_ticks: u32,
@@ -177,8 +179,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         self.peer.register(cx.waker());
         let read = self.poll_read(cx);
         self.poll_waiting(cx);
-        let closing = self.take_outbox();
+        let (closing, outbox_bytes) = self.take_outbox();
         let written = self.poll_write(cx);
+        let bearable = self.account_held(outbox_bytes);
         if self.paused && !self.is_full() {
             cx.waker().wake_by_ref(); // there is room again: go on
         }
@@ -187,6 +190,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         }
         if let Poll::Ready(Err(error)) = written {
             return Poll::Ready(End::Io(error));
+        }
+        if !bearable {
+            return Poll::Ready(End::HoldsTooMuch);
         }
         if closing && !self.out.has_remaining() {
             return Poll::Ready(End::Closed);
@@ -198,20 +204,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        for reads in 0.. {
-            if let Err(error) = self.serve_frames() {
+        let mut turn = Turn::begin();
+        if self.paused {
+            self.read_at = turn.now; // it was the peer that kept them waiting
+        }
+        loop {
+            if let Err(error) = self.serve_frames(&mut turn) {
                 return Poll::Ready(End::Malformed(error));
-            }
-            if !self.account_unfinished() {
-                return Poll::Ready(End::NoRoom);
             }
             self.paused = self.is_full();
             if self.paused || self.stopping {
                 return Poll::Pending;
             }
-            if reads == READS_A_TURN {
-                cx.waker().wake_by_ref();
+            if turn.is_over() {
+                // Not `wake`: that would go on before new bytes of the others are looked for.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
                 return Poll::Pending;
+            }
+            if !self.account_unfinished() {
+                return Poll::Ready(End::NoRoom);
             }
             self.make_room();
             match ready!(poll_read_buf(
@@ -223,26 +234,31 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
                 Ok(_) => self.quiet_ticks = 0,
                 Err(error) => return Poll::Ready(End::Io(error)),
             }
+            turn.look();
+            self.read_at = turn.now;
         }
-        Poll::Pending
     }
 
     /// Makes room for a read. A buffer that a large frame has stretched is not kept for the small ones.
     fn make_room(&mut self) {
-        if self.input.is_empty() && self.input.capacity() > KEPT_BYTES {
+        let capacity = self.input.capacity();
+        if self.input.is_empty() && (capacity == 0 || capacity > KEPT_BYTES) {
             self.input = BytesMut::with_capacity(READ_BYTES);
         }
         self.input.reserve(READ_BYTES / 4);
     }
 
     fn is_full(&self) -> bool {
-        self.out.remaining() >= self.limits.outbound_bytes
+        let unwritten = self.out.remaining();
+        unwritten >= self.limits.outbound_bytes
+            || self.waiting_bytes >= self.limits.waiting_bytes
             || self.waiting.len() >= self.limits.waiting_requests
+            || !self.limits.bounds.may_hold(unwritten + self.waiting_bytes)
     }
 
-    /// Serves the frames that have arrived, as long as their replies have room.
-    fn serve_frames(&mut self) -> Result<(), DecodeError> {
-        while !self.is_full() {
+    /// Serves the frames that have arrived, as long as the turn lasts and their replies have room.
+    fn serve_frames(&mut self, turn: &mut Turn) -> Result<(), DecodeError> {
+        while !turn.is_over() && !self.is_full() {
             let Some(frame) = frame::take_frame(&mut self.input, self.limits.frame_bytes)? else {
                 break;
             };
@@ -250,33 +266,61 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
             if command.is_response() {
                 self.peer.complete(command);
             } else {
-                self.serve_request(command);
+                let waited = turn.now.saturating_duration_since(self.read_at);
+                self.serve_request(command, waited);
             }
+            turn.count();
         }
         Ok(())
     }
 
     /// Whether what has arrived of the next frame may be held. A short one is not counted.
     fn account_unfinished(&mut self) -> bool {
-        let wanted = if self.input.len() < READ_BYTES {
-            0
-        } else {
-            self.input.len()
-        };
-        let granted = wanted == self.unfinished_bytes
-            || self.limits.unfinished.change(self.unfinished_bytes, wanted);
+        let now = countable(self.input.len());
+        let granted = now == self.unfinished_bytes
+            || self
+                .limits
+                .bounds
+                .unfinished
+                .ask(self.unfinished_bytes, now);
         if granted {
-            self.unfinished_bytes = wanted;
+            self.unfinished_bytes = now;
         }
         granted
     }
 
-    fn serve_request(&mut self, request: Command) {
+    /// Counts what waits for the peer, `outbox_bytes` of it in its outbox. Whether it may wait on.
+    fn account_held(&mut self, outbox_bytes: usize) -> bool {
+        let unserved = if self.paused { self.input.len() } else { 0 };
+        let held = self.out.remaining() + self.waiting_bytes + outbox_bytes + unserved;
+        let now = countable(held);
+        let bounds = &self.limits.bounds;
+        if now != self.held_bytes {
+            bounds.held.take(self.held_bytes, now);
+            self.held_bytes = now;
+        }
+        self.quiet_ticks < STUCK_TICKS || !bounds.must_go(held)
+    }
+
+    fn serve_request(&mut self, request: Command, waited: Duration) {
         let ticket = Ticket::of(&request);
-        let served = catch_unwind(AssertUnwindSafe(|| self.service.call(&self.peer, request)));
+        let (service, peer, input) = (&self.service, &self.peer, &self.input);
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            if !waited.is_zero() {
+                let overdue = service.overdue(request.code, waited, || frame::count(input));
+                if let Some(refusal) = overdue {
+                    return Answer::Now(Err(refusal));
+                }
+            }
+            service.call(peer, request)
+        }));
         match served {
             Ok(Answer::Now(result)) => ticket.answer(result, &mut self.out),
-            Ok(Answer::Later(answer)) => self.waiting.push(Waiting { ticket, answer }),
+            Ok(Answer::Later(answer)) => {
+                self.waiting_bytes += ticket.bytes;
+                self.waiting.push(Waiting { ticket, answer });
+            }
+            Ok(Answer::EvenOneway(refusal)) => ticket.reply(refusal.into(), &mut self.out),
             Ok(Answer::Nothing) => {}
             Err(panic) => ticket.answer(Err(ticket.panicked(&*panic)), &mut self.out),
         }
@@ -284,19 +328,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
 
     fn poll_waiting(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some((ticket, result))) = self.waiting.poll_next_unpin(cx) {
+            self.waiting_bytes -= ticket.bytes;
             ticket.answer(result, &mut self.out);
         }
     }
 
-    /// Takes what other tasks have left for this peer, if it has room. Whether the connection is to close behind it.
-    fn take_outbox(&mut self) -> bool {
+    /// Takes what other tasks have left for this peer, if it has room. Whether the connection is to close behind it, and
+    /// the bytes that had no room.
+    fn take_outbox(&mut self) -> (bool, usize) {
         let has_room = self.out.remaining() < self.limits.outbound_bytes;
         self.paused |= !has_room;
-        let Taken { commands, close } = self.peer.take_outbox(has_room);
+        let Taken {
+            commands,
+            close,
+            left_bytes,
+        } = self.peer.take_outbox(has_room);
         commands
             .into_iter()
             .for_each(|command| frame::encode(command, &mut self.out));
-        close
+        (close, left_bytes)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -321,6 +371,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         loop {
             ready!(tick.poll_tick(cx));
             self.quiet_ticks += 1;
+            if self.input.is_empty() {
+                self.input = BytesMut::new();
+            }
+            self.out.give_back();
             if self.quiet_ticks > IDLE_TICKS {
                 return Poll::Ready(End::Idle);
             }
@@ -330,79 +384,48 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
 
 impl<T, S> Drop for Connection<T, S> {
     fn drop(&mut self) {
-        self.limits.unfinished.change(self.unfinished_bytes, 0);
+        let bounds = &self.limits.bounds;
+        bounds.unfinished.take(self.unfinished_bytes, 0);
+        bounds.held.take(self.held_bytes, 0);
     }
 }
 
-/// What must be kept of a request until it is answered.
-#[derive(Clone, Copy)]
-struct Ticket {
-    code: i32,
-    opaque: i32,
-    form: HeaderForm,
-    oneway: bool,
+/// Little is not counted.
+fn countable(bytes: usize) -> usize {
+    if bytes < FREE_BYTES { 0 } else { bytes }
 }
 
-impl Ticket {
-    fn of(request: &Command) -> Ticket {
-        Ticket {
-            code: request.code,
-            opaque: request.opaque,
-            form: request.form,
-            oneway: request.is_oneway(),
+/// How long a connection serves before the others have their turn.
+struct Turn {
+    began: Instant,
+    /// The clock, as it was looked at last.
+    now: Instant,
+    frames: u32,
+}
+
+impl Turn {
+    fn begin() -> Turn {
+        let now = Instant::now();
+        Turn {
+            began: now,
+            now,
+            frames: 0,
         }
     }
 
-    fn answer(self, result: Result<Command, Refusal>, out: &mut Outbound) {
-        let mut reply = match result {
-            Ok(reply) => reply,
-            Err(refusal) => {
-                debug!(request = request_name(self.code), opaque = self.opaque, %refusal, "refuse");
-                refusal.into()
-            }
-        };
-        if self.oneway {
-            return;
+    fn look(&mut self) {
+        self.now = Instant::now();
+    }
+
+    fn count(&mut self) {
+        self.frames += 1;
+        if self.frames.is_multiple_of(FRAMES_A_CLOCK) {
+            self.look();
         }
-        reply.opaque = self.opaque;
-        reply.form = self.form;
-        frame::encode(reply, out);
     }
 
-    fn panicked(self, panic: &(dyn std::any::Any + Send)) -> Refusal {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        error!(
-            request = request_name(self.code),
-            code = self.code,
-            panic = text,
-            "handler panicked, its request fails"
-        );
-        Refusal::system_error(format!(
-            "internal error while serving request {}",
-            self.code
-        ))
-    }
-}
-
-/// A request whose answer is not there yet.
-struct Waiting {
-    ticket: Ticket,
-    answer: LaterAnswer,
-}
-
-impl Future for Waiting {
-    type Output = (Ticket, Result<Command, Refusal>);
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = catch_unwind(AssertUnwindSafe(|| self.answer.as_mut().poll(cx)));
-        let result = match polled {
-            Ok(poll) => ready!(poll),
-            Err(panic) => Err(self.ticket.panicked(&*panic)),
-        };
-        Poll::Ready((self.ticket, result))
+    fn is_over(&self) -> bool {
+        self.now - self.began >= TURN
     }
 }
 
@@ -430,10 +453,11 @@ mod tests {
             frame_bytes: frame::FRAME_LIMIT_BYTES,
             outbound_bytes: 1 << 20,
             waiting_requests: 1,
+            waiting_bytes: 1 << 20,
             idle: Duration::from_secs(10),
-            unfinished: Arc::new(Budget::new(1 << 20)),
+            bounds: Arc::new(Bounds::new(2, 1 << 20, 1 << 20)),
         };
-        let peer = Arc::new(Peer::new(nowhere, nowhere, limits.outbound_bytes));
+        let peer = Arc::new(Peer::new(nowhere, nowhere, &limits));
         let served = serve(ours, peer, Arc::new(Echo), limits, CancellationToken::new());
         (theirs, tokio::spawn(served))
     }

@@ -118,6 +118,18 @@ pub fn take_frame(input: &mut BytesMut, limit_bytes: u64) -> Result<Option<Bytes
     ))
 }
 
+/// How many whole frames `input` begins with.
+pub(crate) fn count(mut input: &[u8]) -> usize {
+    let mut frames = 0;
+    while let Some((prefix, rest)) = input.split_first_chunk::<4>()
+        && let Some(behind) = rest.get(u32::from_be_bytes(*prefix) as usize..)
+    {
+        input = behind;
+        frames += 1;
+    }
+    frames
+}
+
 /// Reads a frame that `take_frame` has cut.
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 //! `body`), sockets last (`connection`, `server`, `client`). Nothing here knows a topic or a file.
 
 pub mod body;
+mod bounds;
 pub mod client;
 pub mod code;
 pub mod command;
@@ -24,7 +25,9 @@ pub mod process;
 pub mod properties;
 pub mod router;
 pub mod server;
+mod ticket;
 
+pub use bounds::Bounds;
 pub use client::{Client, ClientConfig};
 pub use command::{Body, Command, HeaderForm};
 pub use connection::{CallError, Peer};

@@ -36,6 +36,13 @@ impl Outbound {
         self.chunks.push_back(bytes);
     }
 
+    /// Keeps no room while there is nothing to write.
+    pub(crate) fn give_back(&mut self) {
+        if !self.has_remaining() {
+            *self = Outbound::default();
+        }
+    }
+
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             self.chunk_bytes += self.tail.len();

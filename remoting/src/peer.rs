@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
@@ -14,7 +15,9 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::bounds::Bounds;
 use crate::command::Command;
+use crate::connection::Limits;
 
 /// Why a call to the other end has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,7 @@ pub struct Peer {
     remote: SocketAddr,
     local: SocketAddr,
     outbox_limit_bytes: usize,
+    bounds: Arc<Bounds>,
     outbox: Mutex<Outbox>,
     /// Calls whose answer has not come, by opaque.
     calls: Mutex<HashMap<i32, oneshot::Sender<Command>>>,
@@ -81,16 +85,19 @@ pub(crate) struct Taken {
     pub(crate) commands: Vec<Command>,
     /// The connection is to be closed once they are written.
     pub(crate) close: bool,
+    /// What had no room and stays.
+    pub(crate) left_bytes: usize,
 }
 
 impl Peer {
-    pub(crate) fn new(remote: SocketAddr, local: SocketAddr, outbox_limit_bytes: usize) -> Peer {
+    pub(crate) fn new(remote: SocketAddr, local: SocketAddr, limits: &Limits) -> Peer {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Peer {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             remote,
             local,
-            outbox_limit_bytes,
+            outbox_limit_bytes: limits.outbound_bytes,
+            bounds: Arc::clone(&limits.bounds),
             outbox: Mutex::default(),
             calls: Mutex::default(),
             task: AtomicWaker::new(),
@@ -158,12 +165,14 @@ impl Peer {
             if outbox.close || outbox.ended {
                 return Err(CallError::Closed);
             }
-            if outbox.bytes > 0 && outbox.bytes + bytes > self.outbox_limit_bytes {
+            let wanted = outbox.bytes + bytes;
+            let fits = wanted <= self.outbox_limit_bytes && self.bounds.may_hold(wanted);
+            if outbox.bytes > 0 && !fits {
                 return Err(CallError::Overflow {
                     waiting_bytes: outbox.bytes,
                 });
             }
-            outbox.bytes += bytes;
+            outbox.bytes = wanted;
             outbox.commands.push(command);
         }
         self.task.wake();
@@ -186,6 +195,7 @@ impl Peer {
         Taken {
             commands,
             close: outbox.close,
+            left_bytes: outbox.bytes,
         }
     }
 

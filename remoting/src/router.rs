@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::code::{request, response};
 use crate::command::Command;
@@ -72,6 +73,8 @@ pub enum Answer {
     Now(Result<Command, Refusal>),
     /// It waits. Dropped unfinished when its connection ends.
     Later(LaterAnswer),
+    /// It is refused, and told so even if it wants no answer.
+    EvenOneway(Refusal),
     /// It gets no answer, though it may want one.
     Nothing,
 }
@@ -101,6 +104,18 @@ impl From<Command> for Answer {
 pub trait Service: Send + Sync + 'static {
     /// Serves one request. A panic costs this request (code 1), not the connection.
     fn call(self: &Arc<Self>, peer: &Arc<Peer>, request: Command) -> Answer;
+
+    /// The refusal of a request that waited so long for its turn, of this connection and of others, that it is not to be
+    /// served any more. `behind` counts the requests that wait behind it. Not asked of one that was served as it came.
+    fn overdue(
+        &self,
+        code: i32,
+        waited: Duration,
+        behind: impl FnOnce() -> usize,
+    ) -> Option<Refusal> {
+        let _ = (code, waited, behind);
+        None
+    }
 
     /// The connection of `peer` has ended. Called once, after the last `call`.
     fn closed(&self, peer: &Arc<Peer>);

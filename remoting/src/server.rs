@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::connection::{self, Budget, Limits, Peer};
+use crate::bounds::Bounds;
+use crate::connection::{self, Limits, Peer};
 use crate::frame::FRAME_LIMIT_BYTES;
 use crate::process;
 use crate::router::Service;
@@ -25,12 +25,18 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// How long accepting rests when the system has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
+/// What frames that have not arrived whole may take, over all connections.
+const UNFINISHED_LIMIT_BYTES: usize = 256 << 20;
+
+/// What replies that are not written and requests that wait should take, over all connections.
+const HELD_LIMIT_BYTES: usize = 256 << 20;
+
 /// Bounds of a server and of each of its connections.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// One more is closed at once. As many as the system's limit of descriptors allows beside the store's files; Java
-    /// has no other limit.
-    pub max_connections: usize,
+    /// Over all connections; servers that are given the same have them in common. A connection too many is closed at
+    /// once; by default as many as the system's limit of descriptors allows beside the store's files. Java has no limit.
+    pub bounds: Arc<Bounds>,
     /// `serverChannelMaxIdleTimeSeconds`: without a byte in either direction for so long a connection is closed;
     /// 0 for never.
     pub idle: Duration,
@@ -38,11 +44,10 @@ pub struct ServerConfig {
     pub outbound_limit_bytes: usize,
     /// A peer with so many requests unanswered is not read from until some are.
     pub waiting_limit: usize,
+    /// A peer whose unanswered requests take so many bytes likewise.
+    pub waiting_limit_bytes: usize,
     /// The longest frame, its prefix counted.
     pub frame_limit_bytes: u64,
-    /// What frames that have not arrived whole may take over all connections; one too many is closed. Java has
-    /// `MaxDirectMemorySize`.
-    pub unfinished_limit_bytes: usize,
     /// `serverSocketSndBufSize`; 0 leaves it to the system.
     pub send_buffer_bytes: usize,
     /// `serverSocketRcvBufSize`; 0 leaves it to the system.
@@ -54,12 +59,16 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
-            max_connections: process::connections_allowed().min(65_536),
+            bounds: Arc::new(Bounds::new(
+                process::connections_allowed().min(65_536),
+                UNFINISHED_LIMIT_BYTES,
+                HELD_LIMIT_BYTES,
+            )),
             idle: Duration::from_secs(120),
             outbound_limit_bytes: 4 << 20,
             waiting_limit: 16_384,
+            waiting_limit_bytes: 16 << 20,
             frame_limit_bytes: FRAME_LIMIT_BYTES,
-            unfinished_limit_bytes: 256 << 20,
             send_buffer_bytes: 0,
             receive_buffer_bytes: 0,
             backlog: 1024,
@@ -181,13 +190,13 @@ async fn accept_all<S: Service>(
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let places = Arc::new(Semaphore::new(config.max_connections));
     let limits = Limits {
         frame_bytes: config.frame_limit_bytes,
         outbound_bytes: config.outbound_limit_bytes,
         waiting_requests: config.waiting_limit,
+        waiting_bytes: config.waiting_limit_bytes,
         idle: config.idle,
-        unfinished: Arc::new(Budget::new(config.unfinished_limit_bytes)),
+        bounds: config.bounds,
     };
     loop {
         let (stream, remote) = match listener.accept().await {
@@ -198,8 +207,8 @@ async fn accept_all<S: Service>(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            warn!(%remote, limit = config.max_connections, "close new connection: there are too many");
+        let Some(place) = Place::of(&limits.bounds) else {
+            warn!(%remote, limit = limits.bounds.max_connections(), "close new connection: there are too many");
             continue;
         };
         let (service, limits, stop) = (Arc::clone(&service), limits.clone(), stop.clone());
@@ -213,13 +222,24 @@ async fn accept_all<S: Service>(
     }
 }
 
+/// That of one connection among all.
+struct Place(Arc<Bounds>);
+
+impl Place {
+    fn of(bounds: &Arc<Bounds>) -> Option<Place> {
+        bounds.enter().then(|| Place(Arc::clone(bounds)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 fn open(stream: &TcpStream, remote: SocketAddr, limits: &Limits) -> io::Result<Arc<Peer>> {
     stream.set_nodelay(true)?;
     // What came in through a socket for both families shows its IPv4 address as Java shows it.
     let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-    Ok(Arc::new(Peer::new(
-        remote,
-        stream.local_addr()?,
-        limits.outbound_bytes,
-    )))
+    Ok(Arc::new(Peer::new(remote, stream.local_addr()?, limits)))
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use remoting::frame::{FRAME_LIMIT_BYTES, decode, encode, take_frame};
 use remoting::outbound::Outbound;
 use remoting::{
-    Answer, CallError, Client, ClientConfig, Command, HeaderForm, Peer, Refusal, Server,
+    Answer, Bounds, CallError, Client, ClientConfig, Command, HeaderForm, Peer, Refusal, Server,
     ServerConfig, Service,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -330,7 +330,7 @@ async fn what_is_pushed_to_a_client_that_does_not_read_is_bounded() {
 #[tokio::test]
 async fn one_connection_too_many_is_closed() {
     let config = ServerConfig {
-        max_connections: 1,
+        bounds: Arc::new(Bounds::new(1, 1 << 20, 1 << 20)),
         ..ServerConfig::default()
     };
     let (_probe, _server, addr) = serve(config).await;
@@ -381,7 +381,7 @@ async fn a_stop_answers_what_is_being_served_and_a_client_reconnects_to_the_next
 #[tokio::test]
 async fn frames_that_never_end_cannot_take_all_memory_and_give_it_back() {
     let config = ServerConfig {
-        unfinished_limit_bytes: 3 << 20,
+        bounds: Arc::new(Bounds::new(9, 3 << 20, 1 << 20)),
         ..ServerConfig::default()
     };
     let (probe, _server, addr) = serve(config).await;
