@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use remoting::HeaderForm;
 
 use crate::pull::PullLoad;
-use crate::send::SendLoad;
+use crate::send::{Ask, SendLoad};
 use crate::wire::Message;
 
 /// Puts a measured load on a RocketMQ broker, and shows what it costs.
@@ -29,8 +29,20 @@ pub(crate) enum Command {
     Send(Load),
     /// Read the topic from the start to the end, over and over.
     Pull(Load),
-    /// Send, and follow with held pulls: the latency is that from send to arrival.
+    /// Follow what others send with held pulls, as push consumers do; the latency is that from send to arrival.
+    Follow(Load),
+    /// Send, and follow with held pulls.
     Both(Load),
+    /// Ask a name server for the route of the topic.
+    Route(Load),
+    /// Draw the latencies of runs over time, from what `--json` wrote.
+    Plot {
+        /// The picture to write, SVG.
+        svg: PathBuf,
+        /// What `--json` wrote; NAME=FILE to call a run something.
+        #[arg(required = true)]
+        runs: Vec<String>,
+    },
     /// Be a server that answers every send at once and stores nothing: the limit of any broker.
     Limit {
         /// Where to listen.
@@ -73,6 +85,9 @@ pub(crate) struct Load {
     /// Tag of the messages.
     #[arg(long)]
     pub(crate) tag: Option<String>,
+    /// Give each message a key of its own.
+    #[arg(long)]
+    pub(crate) keys: bool,
     /// More bytes of properties.
     #[arg(long, default_value_t = 0)]
     pub(crate) property_bytes: usize,
@@ -94,6 +109,9 @@ pub(crate) struct Load {
     /// Write the figures there as JSON.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
+    /// Draw the latencies over time there, SVG.
+    #[arg(long)]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 impl Load {
@@ -106,18 +124,27 @@ impl Load {
     }
 
     pub(crate) fn send(&self) -> SendLoad {
+        self.asking(Ask::Send(Message {
+            topic: self.topic.clone(),
+            body_bytes: self.body_bytes,
+            tag: self.tag.clone(),
+            keys: self.keys,
+            property_bytes: self.property_bytes,
+        }))
+    }
+
+    pub(crate) fn route(&self) -> SendLoad {
+        self.asking(Ask::Route(self.topic.clone()))
+    }
+
+    fn asking(&self, ask: Ask) -> SendLoad {
         SendLoad {
             addr: self.addr.clone(),
             connections: self.connections,
             in_flight: self.in_flight,
             queues: self.queues,
             rate: self.rate,
-            message: Message {
-                topic: self.topic.clone(),
-                body_bytes: self.body_bytes,
-                tag: self.tag.clone(),
-                property_bytes: self.property_bytes,
-            },
+            ask,
             form: self.form(),
         }
     }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::measure::{Measure, Usage};
 
 /// One run's figures. Times in microseconds unless named otherwise.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// What was done, as the command line said it.
     pub(crate) case: String,
@@ -32,7 +32,7 @@ pub(crate) struct Report {
 }
 
 /// Latencies in microseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     /// Half were faster.
     pub(crate) p50: f64,
@@ -47,7 +47,7 @@ pub(crate) struct Percentiles {
 }
 
 /// One interval of a run.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Point {
     /// End of the interval, seconds since the start of the run.
     pub(crate) second: f64,

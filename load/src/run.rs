@@ -9,7 +9,11 @@ use tokio::task::JoinSet;
 use crate::measure::{Measure, Usage};
 use crate::options::Load;
 use crate::report::Report;
-use crate::{pull, send};
+use crate::send::SendLoad;
+use crate::{plot, pull, send};
+
+/// The connections of a load, each with what it measured.
+type Connections = JoinSet<io::Result<Measure>>;
 
 /// A point of the series.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -17,58 +21,86 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Sends and reports.
 pub(crate) async fn send(load: &Load) -> io::Result<()> {
     let (started, until) = times(load);
-    let (mut tasks, sends) = (JoinSet::new(), load.send());
-    spawn(&mut tasks, load, started, |connection, measure| {
-        send::run(sends.clone(), connection, measure, until)
-    });
-    let pace = load
-        .rate
-        .map_or("closed loop".to_owned(), |rate| format!("{rate} a second"));
+    let tasks = asking(load, &load.send(), started, until);
     let case = format!(
-        "send {} × {} in flight, {} bytes, {pace}",
-        load.connections, load.in_flight, load.body_bytes
+        "send {} × {} in flight, {} bytes, {}",
+        load.connections,
+        load.in_flight,
+        load.body_bytes,
+        pace(load)
     );
-    finish(load, started, tasks, case).await
+    tell(load, &[finish(load, started, tasks, case).await?])
+}
+
+/// Asks for routes and reports.
+pub(crate) async fn route(load: &Load) -> io::Result<()> {
+    let (started, until) = times(load);
+    let tasks = asking(load, &load.route(), started, until);
+    let case = format!(
+        "route {} × {} in flight, {}",
+        load.connections,
+        load.in_flight,
+        pace(load)
+    );
+    tell(load, &[finish(load, started, tasks, case).await?])
 }
 
 /// Pulls and reports.
 pub(crate) async fn pull(load: &Load) -> io::Result<()> {
     let (started, until) = times(load);
-    let (mut tasks, pulls) = (JoinSet::new(), load.pull(false));
-    spawn(&mut tasks, load, started, |connection, measure| {
-        pull::run(pulls.clone(), connection, measure, until)
-    });
+    let tasks = pulling(load, false, started, until);
     let case = format!(
         "pull {} connections, {} queues, {} a request",
         load.connections, load.queues, load.batch
     );
-    finish(load, started, tasks, case).await
+    tell(load, &[finish(load, started, tasks, case).await?])
+}
+
+/// Waits for what others send and reports.
+pub(crate) async fn follow(load: &Load) -> io::Result<()> {
+    let (started, until) = times(load);
+    let tasks = pulling(load, true, started, until);
+    let case = "follow: from send to arrival".to_owned();
+    tell(load, &[finish(load, started, tasks, case).await?])
 }
 
 /// Sends and follows; reports both.
 pub(crate) async fn both(load: &Load) -> io::Result<()> {
     let (started, until) = times(load);
-    let (mut tasks, pulls) = (JoinSet::new(), load.pull(true));
-    spawn(&mut tasks, load, started, |connection, measure| {
-        pull::run(pulls.clone(), connection, measure, until)
-    });
-    let (mut senders, sends) = (JoinSet::new(), load.send());
-    spawn(&mut senders, load, started, |connection, measure| {
-        send::run(sends.clone(), connection, measure, until)
-    });
+    let arrivals = pulling(load, true, started, until);
+    let sends = asking(load, &load.send(), started, until);
+    // The server's processor time and memory are told once, with the arrivals.
     let quiet = Load {
         pid: None,
-        json: None,
         ..load.clone()
     };
-    let sending = finish(&quiet, started, senders, "both: the sends".to_owned());
+    let sending = finish(&quiet, started, sends, "both: the sends".to_owned());
     let arriving = finish(
         load,
         started,
-        tasks,
+        arrivals,
         "both: from send to arrival".to_owned(),
     );
-    tokio::try_join!(sending, arriving).map(|_| ())
+    let (sending, arriving) = tokio::try_join!(sending, arriving)?;
+    tell(load, &[sending, arriving])
+}
+
+fn pace(load: &Load) -> String {
+    load.rate
+        .map_or("closed loop".to_owned(), |rate| format!("{rate} a second"))
+}
+
+fn asking(load: &Load, asks: &SendLoad, started: Instant, until: Instant) -> Connections {
+    spawn(load, started, |connection, measure| {
+        send::run(asks.clone(), connection, measure, until)
+    })
+}
+
+fn pulling(load: &Load, follow: bool, started: Instant, until: Instant) -> Connections {
+    let pulls = load.pull(follow);
+    spawn(load, started, |connection, measure| {
+        pull::run(pulls.clone(), connection, measure, until)
+    })
 }
 
 fn times(load: &Load) -> (Instant, Instant) {
@@ -76,28 +108,26 @@ fn times(load: &Load) -> (Instant, Instant) {
     (started, started + load.warm_up() + load.counted())
 }
 
-fn spawn<F>(
-    tasks: &mut JoinSet<io::Result<Measure>>,
-    load: &Load,
-    started: Instant,
-    run: impl Fn(u32, Measure) -> F,
-) where
+fn spawn<F>(load: &Load, started: Instant, run: impl Fn(u32, Measure) -> F) -> Connections
+where
     F: Future<Output = io::Result<Measure>> + Send + 'static,
 {
+    let mut tasks = JoinSet::new();
     for connection in 0..load.connections {
         tasks.spawn(run(
             connection,
             Measure::new(started, load.warm_up(), INTERVAL),
         ));
     }
+    tasks
 }
 
 async fn finish(
     load: &Load,
     started: Instant,
-    mut tasks: JoinSet<io::Result<Measure>>,
+    mut tasks: Connections,
     case: String,
-) -> io::Result<()> {
+) -> io::Result<Report> {
     tokio::time::sleep_until((started + load.warm_up()).into()).await;
     let before = load.pid.and_then(Usage::of);
     tokio::time::sleep_until((started + load.warm_up() + load.counted()).into()).await;
@@ -106,10 +136,19 @@ async fn finish(
     while let Some(done) = tasks.join_next().await {
         all.add(&done.map_err(io::Error::other)??);
     }
-    let report = Report::of(case, &all, load.counted(), INTERVAL, before.zip(after));
-    print!("{report}");
+    let usage = before.zip(after);
+    Ok(Report::of(case, &all, load.counted(), INTERVAL, usage))
+}
+
+/// Prints what was found, and writes it as the options ask.
+fn tell(load: &Load, reports: &[Report]) -> io::Result<()> {
+    reports.iter().for_each(|report| print!("{report}"));
     if let Some(path) = &load.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+        std::fs::write(path, serde_json::to_vec_pretty(reports)?)?;
+    }
+    if let Some(path) = &load.svg {
+        let named: Vec<_> = reports.iter().map(|run| (run.case.as_str(), run)).collect();
+        std::fs::write(path, plot::latencies(&named))?;
     }
     Ok(())
 }

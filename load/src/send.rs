@@ -1,4 +1,4 @@
-//! The sending side: connections that keep requests in flight.
+//! The asking side: connections that keep sends, or route queries to a name server, in flight.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -24,10 +24,19 @@ pub(crate) struct SendLoad {
     pub(crate) queues: u32,
     /// Messages a second over all connections: the open loop. `None`: each reply brings the next request.
     pub(crate) rate: Option<f64>,
-    /// The messages.
-    pub(crate) message: Message,
+    /// What is asked.
+    pub(crate) ask: Ask,
     /// The form of the headers.
     pub(crate) form: HeaderForm,
+}
+
+/// What a load asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    /// A broker, to store messages.
+    Send(Message),
+    /// A name server, for the route of this topic.
+    Route(String),
 }
 
 /// Puts one connection's share of the load on the broker until `until`, then waits for the replies that are due.
@@ -42,9 +51,12 @@ pub(crate) async fn run(
 ) -> io::Result<Measure> {
     let stream = TcpStream::connect(&load.addr).await?;
     stream.set_nodelay(true)?;
-    let templates = (0..load.queues)
-        .map(|queue| Template::send(&load.message, queue, load.form))
-        .collect();
+    let templates = match &load.ask {
+        Ask::Send(message) => (0..load.queues)
+            .map(|queue| Template::send(message, queue, load.form))
+            .collect(),
+        Ask::Route(topic) => vec![Template::route(topic, load.form)],
+    };
     let mut sender = Sender {
         templates,
         due: vec![Instant::now(); load.in_flight as usize],

@@ -28,6 +28,8 @@ pub(crate) struct Message {
     pub(crate) body_bytes: usize,
     /// Tag, if any.
     pub(crate) tag: Option<String>,
+    /// Whether each has a key of its own, which the broker indexes beside the unique id.
+    pub(crate) keys: bool,
     /// More property bytes, to see what long properties cost.
     pub(crate) property_bytes: usize,
 }
@@ -38,7 +40,7 @@ pub(crate) struct Template {
     frame: Vec<u8>,
     form: HeaderForm,
     opaque_at: usize,
-    key_at: Option<usize>,
+    key_at: Vec<usize>,
     stamp_at: Option<usize>,
 }
 
@@ -93,6 +95,13 @@ impl Template {
         Template::of(command, form)
     }
 
+    /// GET_ROUTEINFO_BY_TOPIC, as every client asks its name server.
+    pub(crate) fn route(topic: &str, form: HeaderForm) -> Template {
+        let mut command = Command::request(request::GET_ROUTEINFO_BY_TOPIC);
+        command.fields.push("topic", topic);
+        Template::of(command, form)
+    }
+
     fn of(mut command: Command, form: HeaderForm) -> Template {
         command.form = form;
         command.opaque = FIRST_OPAQUE;
@@ -103,7 +112,11 @@ impl Template {
             HeaderForm::Json => find(&frame, FIRST_OPAQUE.to_string().as_bytes()),
             HeaderForm::Binary => find(&frame, &FIRST_OPAQUE.to_be_bytes()),
         };
-        let key_at = find(&frame, KEY_MARK.as_bytes()).map(|at| at + KEY_MARK.len() - KEY_DIGITS);
+        let marks = frame.windows(KEY_MARK.len()).enumerate();
+        let key_at = marks
+            .filter(|(_, window)| *window == KEY_MARK.as_bytes())
+            .map(|(at, _)| at + KEY_MARK.len() - KEY_DIGITS)
+            .collect();
         Template {
             opaque_at: opaque_at.unwrap_or(0),
             key_at,
@@ -122,7 +135,7 @@ impl Template {
             HeaderForm::Json => patch(out, start + self.opaque_at, opaque.to_string().as_bytes()),
             HeaderForm::Binary => patch(out, start + self.opaque_at, &opaque.to_be_bytes()),
         }
-        if let Some(at) = self.key_at {
+        for at in &self.key_at {
             patch(out, start + at, &hex(key));
         }
         if let Some(at) = self.stamp_at {
@@ -178,6 +191,9 @@ pub(crate) fn now_ns() -> u64 {
 
 fn properties(message: &Message) -> String {
     let mut text = format!("UNIQ_KEY\u{1}{KEY_MARK}\u{2}WAIT\u{1}true\u{2}");
+    if message.keys {
+        text.push_str(&format!("KEYS\u{1}{KEY_MARK}\u{2}"));
+    }
     if let Some(tag) = &message.tag {
         text.push_str(&format!("TAGS\u{1}{tag}\u{2}"));
     }
@@ -223,6 +239,7 @@ mod tests {
             topic: "T".into(),
             body_bytes: 20,
             tag: Some("t".into()),
+            keys: true,
             property_bytes: 3,
         };
         for form in [HeaderForm::Json, HeaderForm::Binary] {
@@ -236,7 +253,8 @@ mod tests {
             assert_eq!(first.fields.get("e").as_deref(), Some("3"));
             let text = first.fields.get("i").expect("properties").into_owned();
             assert!(
-                text.contains("UNIQ_KEY\u{1}0123456789ABCDEF0000000000000ABC\u{2}"),
+                text.contains("UNIQ_KEY\u{1}0123456789ABCDEF0000000000000ABC\u{2}")
+                    && text.contains("\u{2}KEYS\u{1}0123456789ABCDEF0000000000000ABC\u{2}"),
                 "{text}"
             );
             assert_eq!(
