@@ -56,25 +56,22 @@ pub struct Spec {
 pub enum Mode {
     /// For a minute, beside others: small files and heaps; and these broker keys, which win.
     Test(&'static [(&'static str, &'static str)]),
-    /// As in service: the default sizes, and a heap of 1 GiB for each Java server.
-    Service,
-    /// The same with these broker keys.
-    ServiceWith(&'static [(&'static str, &'static str)]),
+    /// As in service: the default sizes, and a heap of 1 GiB for each Java server; and these broker keys, which win.
+    Service(&'static [(&'static str, &'static str)]),
 }
 
 impl Mode {
     fn jvm(self) -> Jvm {
         match self {
             Mode::Test(_) => Jvm::ShortLived,
-            Mode::Service | Mode::ServiceWith(_) => Jvm::InService,
+            Mode::Service(_) => Jvm::InService,
         }
     }
 
     fn broker_keys(self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
         let (test, own) = match self {
             Mode::Test(own) => (TEST_KEYS, own),
-            Mode::Service => (&[][..], &[][..]),
-            Mode::ServiceWith(own) => (&[][..], own),
+            Mode::Service(own) => (&[][..], own),
         };
         let given = BROKER_KEYS.iter().chain(test);
         let given = given.filter(|(key, _)| own.iter().all(|(other, _)| other != key));

@@ -127,7 +127,11 @@ fn binaries() -> Result<PathBuf, Trouble> {
     std::env::var_os(BINARIES).map_or_else(logs::profile_folder, |folder| Ok(PathBuf::from(folder)))
 }
 
-fn binary(name: &str) -> Result<PathBuf, Trouble> {
+/// One of our programs, as built.
+///
+/// # Errors
+/// When it isn't.
+pub fn binary(name: &str) -> Result<PathBuf, Trouble> {
     let path = binaries()?.join(name);
     if path.exists() {
         Ok(path)
@@ -148,7 +152,7 @@ fn build_ours() -> Result<(), Trouble> {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             let output = Command::new(cargo)
                 .args([
-                    "build", "--quiet", "-p", "namesrv", "-p", "broker", "--bins",
+                    "build", "--quiet", "-p", "namesrv", "-p", "broker", "-p", "load", "--bins",
                 ])
                 .args(release.then_some("--release"))
                 .current_dir(env!("CARGO_MANIFEST_DIR"))

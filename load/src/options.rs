@@ -67,6 +67,9 @@ pub(crate) struct Load {
     /// Topic; the broker must have it or make it.
     #[arg(long, default_value = "BenchmarkTest")]
     pub(crate) topic: String,
+    /// Send to so many topics in turn, called as `--topic` with a number behind it.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) topics: u32,
     /// Queues used, from queue 0 on.
     #[arg(long, default_value_t = 8)]
     pub(crate) queues: u32,
@@ -143,6 +146,7 @@ impl Load {
             connections: self.connections,
             in_flight: self.in_flight,
             queues: self.queues,
+            topics: self.topics,
             rate: self.rate,
             ask,
             form: self.form(),

@@ -22,6 +22,8 @@ pub(crate) struct SendLoad {
     pub(crate) in_flight: u32,
     /// Queues that the messages go to in turn.
     pub(crate) queues: u32,
+    /// Topics that they go to in turn.
+    pub(crate) topics: u32,
     /// Messages a second over all connections: the open loop. `None`: each reply brings the next request.
     pub(crate) rate: Option<f64>,
     /// What is asked.
@@ -52,9 +54,7 @@ pub(crate) async fn run(
     let stream = TcpStream::connect(&load.addr).await?;
     stream.set_nodelay(true)?;
     let templates = match &load.ask {
-        Ask::Send(message) => (0..load.queues)
-            .map(|queue| Template::send(message, queue, load.form))
-            .collect(),
+        Ask::Send(message) => sends(&load, message),
         Ask::Route(topic) => vec![Template::route(topic, load.form)],
     };
     let mut sender = Sender {
@@ -104,6 +104,20 @@ pub(crate) async fn run(
         }
         sender.take_replies(&mut input, &mut measure)?;
     }
+}
+
+/// A template for each queue of each topic.
+fn sends(load: &SendLoad, message: &Message) -> Vec<Template> {
+    let mut templates = Vec::new();
+    for topic in 0..load.topics {
+        let mut message = message.clone();
+        if load.topics > 1 {
+            message.topic.push_str(&topic.to_string());
+        }
+        let queues = 0..load.queues;
+        templates.extend(queues.map(|queue| Template::send(&message, queue, load.form)));
+    }
+    templates
 }
 
 struct Sender {

@@ -71,35 +71,35 @@ const CASES: [Case; 5] = [
     Case {
         store: "small-killed",
         load: false,
-        mode: Mode::Service,
+        mode: Mode::Service(&[]),
         start: Some("start after kill -9, 1 GB of 130 B and 1 KiB, 2M records"),
         stop: None,
     },
     Case {
         store: "large-killed",
         load: false,
-        mode: Mode::Service,
+        mode: Mode::Service(&[]),
         start: Some("start after kill -9, 1 GB of 4 KiB"),
         stop: None,
     },
     Case {
         store: "small-stopped",
         load: true,
-        mode: Mode::Service,
+        mode: Mode::Service(&[]),
         start: Some("start after a stop, 1 GB, 2M records"),
         stop: Some("stop right after 400,000 messages, ASYNC_FLUSH"),
     },
     Case {
         store: "small-stopped",
         load: true,
-        mode: Mode::ServiceWith(SYNC),
+        mode: Mode::Service(SYNC),
         start: None,
         stop: Some("stop right after 400,000 messages, SYNC_FLUSH"),
     },
     Case {
         store: "queues-stopped",
         load: false,
-        mode: Mode::Service,
+        mode: Mode::Service(&[]),
         start: Some("start after a stop, 10,000 queues"),
         stop: Some("stop, 10,000 queues"),
     },
@@ -169,7 +169,7 @@ impl Stores<'_> {
     fn prepare(&self) -> Result<(), Trouble> {
         let filled = self.filled("small", &SMALL)?;
         self.keep(filled, "small-killed", Cluster::kill_broker)?;
-        let recovered = self.cluster(Servers::Ours, Mode::Service, "small-killed")?;
+        let recovered = self.cluster(Servers::Ours, Mode::Service(&[]), "small-killed")?;
         self.keep(recovered, "small-stopped", Cluster::stop_broker)?;
         let filled = self.filled("large", &LARGE)?;
         self.keep(filled, "large-killed", Cluster::kill_broker)?;
@@ -180,7 +180,7 @@ impl Stores<'_> {
     /// Our broker, running, on a new store with these messages.
     fn filled(&self, name: &str, fill: &Fill) -> Result<Cluster, Trouble> {
         let began = Instant::now();
-        let cluster = cluster(Servers::Ours, Mode::Service, true)?;
+        let cluster = cluster(Servers::Ours, Mode::Service(&[]), true)?;
         if put(fill, &cluster)? > 0 {
             return Err(Trouble(format!(
                 "messages for the store {name} were refused"
