@@ -10,7 +10,7 @@
 //! back is stored, as Java does, but said aloud.
 //! Java 4.7.0 `broker/offset/ConsumerOffsetManager.java`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -116,6 +116,36 @@ impl OffsetTable {
         let groups = self.groups.read();
         let queues = groups.get(group)?.get(topic)?.lock();
         queues.get(&queue_id).copied()
+    }
+
+    /// The topics that a group has offsets in.
+    #[must_use]
+    pub fn topics_of(&self, group: &str) -> BTreeSet<String> {
+        let groups = self.groups.read();
+        let topics = groups.get(group).into_iter().flat_map(HashMap::keys);
+        topics.map(|topic| String::from(&**topic)).collect()
+    }
+
+    /// The groups that have offsets in a topic.
+    #[must_use]
+    pub fn groups_of(&self, topic: &str) -> BTreeSet<String> {
+        let groups = self.groups.read();
+        let here = groups
+            .iter()
+            .filter(|(_, topics)| topics.contains_key(topic));
+        here.map(|(group, _)| String::from(&**group)).collect()
+    }
+
+    /// Gives one group the offsets of another in a topic, in place of its own. Nothing happens where that one has none.
+    pub fn clone_group(&self, from: &str, to: &str, topic: &str) {
+        let mut groups = self.groups.write();
+        let queues = groups.get(from).and_then(|topics| topics.get(topic));
+        let Some(queues) = queues.map(|queues| queues.lock().clone()) else {
+            return;
+        };
+        let topics = groups.entry(to.into()).or_default();
+        topics.insert(topic.into(), Mutex::new(queues));
+        self.file.changed();
     }
 
     /// Forgets a deleted topic. Java 4.7.0 keeps its offsets for ever, and a topic made again starts in the middle.
@@ -232,6 +262,21 @@ mod tests {
         table.commit("client", "g", "T", 0, 1);
         table.save().expect("nothing to do");
         assert!(!fixture.path().exists());
+    }
+
+    #[test]
+    fn a_group_takes_over_the_offsets_of_another() {
+        let table = Fixture::with(Some(JAVA)).load();
+        table.commit("client", "g2", "TopicA", 5, 1);
+        table.clone_group("g1", "g2", "TopicA");
+        table.clone_group("g1", "g2", "TopicB");
+        assert_eq!(table.query("g2", "TopicA", 0), Some(7));
+        assert_eq!(table.query("g2", "TopicA", 5), None, "its own are gone");
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(table.topics_of("g1"), names(&["%RETRY%g1", "TopicA"]));
+        assert_eq!(table.groups_of("TopicA"), names(&["g1", "g2"]));
+        assert_eq!(table.topics_of("g2"), names(&["TopicA"]));
+        assert!(table.topics_of("nobody").is_empty());
     }
 
     #[test]

@@ -7,12 +7,15 @@
 //! Java 4.7.0 `broker/client/ConsumerManager.java`, `ConsumerGroupInfo.java`. Different, see COMPATIBILITY.md: members
 //! that are expired for silence are a change too, and are told.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use remoting::Peer;
-use remoting::body::heartbeat::{ConsumerData, MessageModel, SubscriptionData};
+use remoting::body::connections::ConsumerConnection;
+use remoting::body::heartbeat::{
+    ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel, SubscriptionData,
+};
 use tracing::warn;
 
 use super::Client;
@@ -65,6 +68,8 @@ struct Table {
 
 #[derive(Debug, Default)]
 struct Group {
+    consume_from_where: ConsumeFromWhere,
+    consume_type: ConsumeType,
     message_model: MessageModel,
     subscriptions: HashMap<String, Arc<Subscription>>,
 }
@@ -90,6 +95,8 @@ impl Consumers {
         let mut table = self.table.write();
         let seen = table.roster.seen(&data.group_name, client);
         let group = table.groups.entry(data.group_name.clone()).or_default();
+        group.consume_from_where = data.consume_from_where;
+        group.consume_type = data.consume_type;
         group.message_model = data.message_model;
         let resubscribed = group.subscribe(data.subscription_data_set);
         let change = seen == Seen::Joins || resubscribed;
@@ -147,6 +154,49 @@ impl Consumers {
             message_model: group.message_model,
             subscription: group.subscriptions.get(topic).cloned(),
         })
+    }
+
+    /// The members of a group; none when there is no such group.
+    #[must_use]
+    pub fn members(&self, group: &str) -> Vec<Client> {
+        self.table.read().roster.members(group).cloned().collect()
+    }
+
+    /// A group as consoles see it; `None` when it has no member.
+    #[must_use]
+    pub fn connection(&self, group: &str) -> Option<ConsumerConnection> {
+        let table = self.table.read();
+        let members = table.roster.members(group);
+        let subscribed = |(topic, subscription): (&String, &Arc<Subscription>)| {
+            (topic.clone(), subscription.data.clone())
+        };
+        let found = table.groups.get(group)?;
+        Some(ConsumerConnection {
+            connection_set: members.map(Client::connection).collect(),
+            consume_from_where: found.consume_from_where,
+            consume_type: found.consume_type,
+            message_model: found.message_model,
+            subscription_table: found.subscriptions.iter().map(subscribed).collect(),
+        })
+    }
+
+    /// Whether a group subscribes, but not to this topic: what it once consumed of it does not count any more.
+    #[must_use]
+    pub fn passes_over(&self, group: &str, topic: &str) -> bool {
+        let table = self.table.read();
+        let subscriptions = table.groups.get(group).map(|group| &group.subscriptions);
+        subscriptions.is_some_and(|all| !all.is_empty() && !all.contains_key(topic))
+    }
+
+    /// The groups that subscribe to a topic.
+    #[must_use]
+    pub fn groups_of(&self, topic: &str) -> BTreeSet<String> {
+        let table = self.table.read();
+        let consuming = table
+            .groups
+            .iter()
+            .filter(|(_, group)| group.subscriptions.contains_key(topic));
+        consuming.map(|(name, _)| name.clone()).collect()
     }
 
     /// The client ids of a group's members, none twice: a client whose lost connection is not noticed yet would
@@ -228,15 +278,8 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::super::EXPIRY;
-    use super::super::tests::{Connected, connected};
+    use super::super::tests::connected;
     use super::*;
-
-    fn client(connected: &Connected, at: usize, id: &str) -> Client {
-        Client {
-            peer: Arc::clone(&connected.peers[at]),
-            id: id.into(),
-        }
-    }
 
     fn data(topics: &[(&str, i64)]) -> ConsumerData {
         let subscription = |(topic, version): &(&str, i64)| SubscriptionData {
@@ -262,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn members_and_topics_that_come_or_go_are_changes_and_nothing_else_is() {
         let connected = connected(2).await;
-        let (first, second) = (client(&connected, 0, "c0"), client(&connected, 1, "c1"));
+        let (first, second) = (connected.client(0, "c0"), connected.client(1, "c1"));
         let consumers = Consumers::default();
         let told = |change: Option<Change>| change.map(|change| change.members.len());
         assert_eq!(told(consumers.register(&first, data(&[("T", 1)]))), Some(1));
@@ -299,7 +342,7 @@ mod tests {
         let connected = connected(2).await;
         let consumers = Consumers::default();
         for at in 0..2 {
-            let _ = consumers.register(&client(&connected, at, "same"), data(&[("T", 1)]));
+            let _ = consumers.register(&connected.client(at, "same"), data(&[("T", 1)]));
         }
         assert_eq!(consumers.client_ids("G"), ["same"]);
         assert_eq!(consumers.client_ids("nobody"), [""; 0]);
@@ -309,7 +352,7 @@ mod tests {
     async fn a_silent_member_is_taken_out_and_the_others_are_told() {
         let connected = connected(2).await;
         tokio::time::pause();
-        let (first, second) = (client(&connected, 0, "c0"), client(&connected, 1, "c1"));
+        let (first, second) = (connected.client(0, "c0"), connected.client(1, "c1"));
         let consumers = Consumers::default();
         let _ = consumers.register(&first, data(&[("T", 1)]));
         let _ = consumers.register(&second, data(&[("T", 1)]));

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use remoting::Peer;
+use remoting::body::connections::Connection;
+use remoting::code::Language;
 
 /// A client without a heartbeat for longer than this is taken for dead and its connection closed.
 /// Java 4.7.0 `ConsumerManager.CHANNEL_EXPIRED_TIMEOUT`.
@@ -27,6 +29,23 @@ pub struct Client {
     pub peer: Arc<Peer>,
     /// `ip@instance`, with `@unit` behind it for unit clients. One for all groups of a heartbeat.
     pub id: Arc<str>,
+    /// Its language: what it can read.
+    pub language: Language,
+    /// Java's `MQVersion` ordinal: what it understands.
+    pub version: i32,
+}
+
+impl Client {
+    /// As consoles see it.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        Connection {
+            client_addr: self.peer.remote().to_string(),
+            client_id: (*self.id).to_owned(),
+            language: self.language.name().to_owned(),
+            version: self.version,
+        }
+    }
 }
 
 /// Connections for the tests of the tables here.
@@ -34,9 +53,12 @@ pub struct Client {
 pub(crate) mod tests {
     use std::sync::Arc;
 
+    use remoting::code::{Language, version};
     use remoting::{Answer, Command, Peer, Server, ServerConfig, Service};
     use tokio::net::TcpStream;
     use tokio::sync::mpsc;
+
+    use super::Client;
 
     /// Hands out the far ends of the connections it gets.
     struct Reception(mpsc::UnboundedSender<Arc<Peer>>);
@@ -55,6 +77,18 @@ pub(crate) mod tests {
         pub(crate) peers: Vec<Arc<Peer>>,
         _server: Server,
         _streams: Vec<TcpStream>,
+    }
+
+    impl Connected {
+        /// A client on one of them.
+        pub(crate) fn client(&self, at: usize, id: &str) -> Client {
+            Client {
+                peer: Arc::clone(&self.peers[at]),
+                id: id.into(),
+                language: Language::JAVA,
+                version: version::V4_7_0,
+            }
+        }
     }
 
     /// So many open connections.

@@ -69,6 +69,12 @@ impl Producers {
         in_turn.take(MOST_TRIED).map(Arc::clone).collect()
     }
 
+    /// The members of a group; none when there is no such group.
+    #[must_use]
+    pub fn members(&self, group: &str) -> Vec<Client> {
+        self.roster.read().members(group).cloned().collect()
+    }
+
     /// How many groups there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -91,10 +97,7 @@ mod tests {
     #[tokio::test]
     async fn groups_go_with_their_last_member() {
         let connected = connected(2).await;
-        let client = |at: usize| Client {
-            peer: Arc::clone(&connected.peers[at]),
-            id: format!("c{at}").into(),
-        };
+        let client = |at: usize| connected.client(at, &format!("c{at}"));
         let producers = Producers::default();
         producers.register(&client(0), "P");
         producers.register(&client(0), "Q");
@@ -111,12 +114,8 @@ mod tests {
     async fn members_are_asked_in_turn_and_those_gone_are_not() {
         let connected = connected(3).await;
         let producers = Producers::default();
-        for peer in &connected.peers {
-            let client = Client {
-                peer: Arc::clone(peer),
-                id: "c".into(),
-            };
-            producers.register(&client, "P");
+        for at in 0..3 {
+            producers.register(&connected.client(at, "c"), "P");
         }
         let first = || producers.next_members("P").first().map(|peer| peer.id());
         let mut asked: Vec<_> = (0..3).map(|_| first()).collect();
@@ -134,10 +133,7 @@ mod tests {
     async fn a_silent_member_is_taken_out_and_its_connection_closed() {
         let connected = connected(2).await;
         tokio::time::pause();
-        let client = |at: usize| Client {
-            peer: Arc::clone(&connected.peers[at]),
-            id: format!("c{at}").into(),
-        };
+        let client = |at: usize| connected.client(at, &format!("c{at}"));
         let producers = Producers::default();
         producers.register(&client(0), "P");
         producers.register(&client(1), "P");

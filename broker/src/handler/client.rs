@@ -40,11 +40,14 @@ pub(super) fn heartbeat(
         let bytes = request.body.len();
         return Err(too_much(format!("{bytes} bytes"), MOST_BYTES));
     }
+    let (language, version) = (request.language, request.version);
     let heartbeat: HeartbeatData = body(request)?;
     bounded(&heartbeat)?;
     let client = Client {
         peer: Arc::clone(peer),
         id: heartbeat.client_id.into(),
+        language,
+        version,
     };
     for data in heartbeat.consumer_data_set {
         consumer(broker, &client, data);

@@ -77,14 +77,40 @@ fn serve(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> Answer {
         request::UNLOCK_BATCH_MQ => lock::unlock(broker, request).into(),
         request::QUERY_MESSAGE => query::by_key(broker, request),
         request::VIEW_MESSAGE_BY_ID => query::by_offset(broker, request),
-        request::UPDATE_AND_CREATE_TOPIC => admin::update_topic(broker, request),
-        request::DELETE_TOPIC_IN_BROKER => admin::delete_topic(broker, request),
-        request::GET_ALL_TOPIC_CONFIG => admin::all_topics(broker).into(),
-        request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => admin::update_group(broker, request),
-        request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => admin::all_groups(broker).into(),
         request::GET_ALL_DELAY_OFFSET => delay::all_offsets(broker).into(),
+        _ => serve_admin(broker, request),
+    }
+}
+
+/// The rest of it: what tools ask.
+fn serve_admin(broker: &Arc<Broker>, request: Command) -> Answer {
+    use admin::{consumer, group, offset, stats, topic};
+    match request.code {
+        request::UPDATE_AND_CREATE_TOPIC => topic::update(broker, request),
+        request::DELETE_TOPIC_IN_BROKER => topic::delete(broker, request),
+        request::GET_ALL_TOPIC_CONFIG => topic::all(broker).into(),
+        request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => group::update(broker, request),
+        request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => group::all(broker).into(),
+        request::GET_TOPIC_STATS_INFO => stats::topic(broker, request),
+        request::GET_CONSUME_STATS => stats::group(broker, request),
+        request::QUERY_TOPIC_CONSUME_BY_WHO => stats::consumed_by(broker, &request).into(),
+        request::QUERY_CONSUME_TIME_SPAN => stats::time_span(broker, request),
+        request::GET_CONSUMER_CONNECTION_LIST => consumer::consumers(broker, &request).into(),
+        request::GET_PRODUCER_CONNECTION_LIST => consumer::producers(broker, &request).into(),
+        request::INVOKE_BROKER_TO_GET_CONSUMER_STATUS => {
+            answered(consumer::status(broker, &request))
+        }
+        request::GET_CONSUMER_RUNNING_INFO => answered(consumer::running_info(broker, request)),
+        request::CONSUME_MESSAGE_DIRECTLY => answered(consumer::consume_directly(broker, request)),
+        request::INVOKE_BROKER_TO_RESET_OFFSET => offset::reset(broker, request),
+        request::CLONE_GROUP_OFFSET => offset::clone(broker, &request).into(),
         code => Err(Refusal::not_supported(code)).into(),
     }
+}
+
+/// The answer that is under way, or why there is none.
+fn answered(answer: Result<Answer, Refusal>) -> Answer {
+    answer.unwrap_or_else(|refusal| Err(refusal).into())
 }
 
 /// An answer worked out on a thread that may block.

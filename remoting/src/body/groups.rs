@@ -1,10 +1,11 @@
-//! Consumer groups: who is in one (38), and what each may do (200, 201, `subscriptionGroup.json`).
+//! Consumer groups: who is in one (38), who consumes a topic (300), and what each may do (200, 201,
+//! `subscriptionGroup.json`).
 //!
 //! Java 4.7.0 `common/subscription/SubscriptionGroupConfig.java`,
 //! `common/protocol/body/SubscriptionGroupWrapper.java`,
-//! `common/protocol/header/GetConsumerListByGroupResponseBody.java`.
+//! `common/protocol/body/GroupList.java`, `common/protocol/header/GetConsumerListByGroupResponseBody.java`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,14 @@ use super::DataVersion;
 pub struct ConsumerListByGroup {
     /// Client ids, `ip@instance`.
     pub consumer_id_list: Vec<String>,
+}
+
+/// Names of groups, the answer to 300.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GroupList {
+    /// The names.
+    pub group_list: BTreeSet<String>,
 }
 
 /// What a consumer group may do on a broker.
@@ -135,10 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn javas_consumer_list_survives() {
+    fn javas_lists_survive() {
         let list = ConsumerListByGroup {
             consumer_id_list: vec!["10.0.0.9@77".into()],
         };
         assert_java(&list, r#"{"consumerIdList":["10.0.0.9@77"]}"#);
+        let groups = GroupList {
+            group_list: ["G".into()].into(),
+        };
+        assert_java(&groups, r#"{"groupList":["G"]}"#);
     }
 }

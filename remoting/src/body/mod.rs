@@ -12,6 +12,7 @@
 
 pub mod batch;
 pub mod client;
+pub mod connections;
 mod data_version;
 pub mod groups;
 pub mod heartbeat;
@@ -20,6 +21,8 @@ mod message_queue;
 pub mod offsets;
 pub mod register;
 pub mod route;
+pub mod seek;
+pub mod stats;
 pub mod topic_config;
 pub mod topics;
 

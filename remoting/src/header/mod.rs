@@ -73,8 +73,10 @@ pub mod offset;
 pub mod pull;
 pub mod query;
 pub mod route;
+pub mod seek;
 pub mod send;
 pub mod send_back;
+pub mod stats;
 pub mod topic;
 pub mod transaction;
 

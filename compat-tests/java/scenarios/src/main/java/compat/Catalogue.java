@@ -35,6 +35,11 @@ final class Catalogue {
         ALL.put("pull_blocks_until_message", Pulling::block);
         ALL.put("pull_blocks_until_timeout", Pulling::blockTimeout);
 
+        ALL.put("seek_live", Seeking::live);
+        ALL.put("seek_offline", Seeking::offline);
+        ALL.put("seek_clients_asked", Seeking::clientsAsked);
+        ALL.put("seek_refused", Seeking::refused);
+
         ALL.put("topic_created_by_client", Topics::create);
         ALL.put("topic_auto_created", Topics::autoCreated);
         ALL.put("view_message_by_id", Topics::viewMessage);

@@ -1,29 +1,28 @@
-//! What administrators ask of topics and groups: 17, 215, 21, 200, 201.
+//! Topics: made and changed (17), deleted (215), listed (21).
 //!
-//! Changes are written to disk before they are answered, off the connection's task. The rule that is easy to break: only
-//! the topic that was changed is registered at once, the others keep what the name servers know of them.
+//! The rule that is easy to break: only the topic that was changed is registered at once, the others keep what the name
+//! servers know of them.
 //!
 //! Java 4.7.0 `broker/processor/AdminBrokerProcessor.java`, which answers 17 before it has done it.
 
 use std::sync::Arc;
 
-use remoting::body::groups::SubscriptionGroupConfig;
 use remoting::body::topic_config::{TopicConfig, TopicFilterType};
 use remoting::header::topic::{CreateTopicRequest, DeleteTopicRequest};
 use remoting::java::json;
 use remoting::{Answer, Command, Refusal};
 
-use super::{blocking, body};
 use crate::broker::Broker;
+use crate::handler::blocking;
 
 /// Clients make an object of every queue of a route. Java 4.7.0 takes any number.
-const MOST_QUEUES: i32 = 65_535;
+pub(super) const MOST_QUEUES: i32 = 65_535;
 
 /// Priority, read, write, inherit. Java 4.7.0 `common/constant/PermName.java`.
 const PERM_BITS: i32 = 0b1111;
 
 /// 17
-pub(super) fn update_topic(broker: &Arc<Broker>, request: Command) -> Answer {
+pub(in crate::handler) fn update(broker: &Arc<Broker>, request: Command) -> Answer {
     let broker = Arc::clone(broker);
     blocking(move || {
         let header: CreateTopicRequest = request.header()?;
@@ -66,7 +65,7 @@ pub(super) fn update_topic(broker: &Arc<Broker>, request: Command) -> Answer {
 }
 
 /// 215
-pub(super) fn delete_topic(broker: &Arc<Broker>, request: Command) -> Answer {
+pub(in crate::handler) fn delete(broker: &Arc<Broker>, request: Command) -> Answer {
     let broker = Arc::clone(broker);
     blocking(move || {
         let DeleteTopicRequest { topic } = request.header()?;
@@ -84,31 +83,6 @@ pub(super) fn delete_topic(broker: &Arc<Broker>, request: Command) -> Answer {
 }
 
 /// 21
-pub(super) fn all_topics(broker: &Broker) -> Result<Command, Refusal> {
+pub(in crate::handler) fn all(broker: &Broker) -> Result<Command, Refusal> {
     Ok(Command::success().with_body(json::write(&broker.topics.wrapper())))
-}
-
-/// 200
-pub(super) fn update_group(broker: &Arc<Broker>, request: Command) -> Answer {
-    let broker = Arc::clone(broker);
-    blocking(move || {
-        let group: SubscriptionGroupConfig = body(request)?;
-        let queues = group.retry_queue_nums;
-        // Below 0 is as 0, as in Java: nothing can be given back.
-        if queues > MOST_QUEUES {
-            return Err(Refusal::system_error(format!(
-                "retryQueueNums {queues} must be {MOST_QUEUES} at most"
-            )));
-        }
-        broker
-            .groups
-            .update(group)
-            .map_err(|error| Refusal::system_error(error.to_string()))?;
-        Ok(Command::success())
-    })
-}
-
-/// 201
-pub(super) fn all_groups(broker: &Broker) -> Result<Command, Refusal> {
-    Ok(Command::success().with_body(json::write(&broker.groups.wrapper())))
 }
