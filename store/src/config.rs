@@ -39,6 +39,56 @@ pub enum BrokerRole {
     Slave,
 }
 
+/// When old files are deleted, and when the disk counts as full.
+#[derive(Clone, Debug)]
+pub struct ExpiryConfig {
+    /// `deleteWhen`: hours of the day, local time, at which files older than `fileReservedTime` are
+    /// deleted, separated by `;`. Java default `04`.
+    pub delete_when: String,
+    /// `fileReservedTime`: so long a file is kept after its last message. Hours; Java default 72.
+    pub file_reserved_time: Duration,
+    /// `diskMaxUsedSpaceRatio`: percent of the disk in use above which such files are deleted at any
+    /// hour; taken as within 10 to 95. Java default 75.
+    pub disk_max_used_percent: u32,
+    /// `rocketmq.broker.diskSpaceCleanForciblyRatio`, a system property of Java's: part of the disk in
+    /// use above which the oldest files go, however young. Default 0.85.
+    pub clean_forcibly_ratio: f64,
+    /// `rocketmq.broker.diskSpaceWarningLevelRatio`, likewise: part of the disk in use above which no
+    /// more messages are taken. Default 0.90.
+    pub warning_level_ratio: f64,
+    /// `cleanFileForciblyEnable`: whether files that are not old enough may be deleted when the disk
+    /// is nearly full. Java default true.
+    pub clean_forcibly: bool,
+    /// `cleanResourceInterval`: pause between looks at the disk and the files; the first comes a minute
+    /// after the start. Milliseconds; Java default 10,000.
+    pub clean_interval: Duration,
+    /// `deleteCommitLogFilesInterval`: pause between two log files. Milliseconds; Java default 100.
+    pub log_file_pause: Duration,
+    /// `deleteConsumeQueueFilesInterval`: pause between two queues whose files are deleted.
+    /// Milliseconds; Java default 100.
+    pub queue_file_pause: Duration,
+    /// `destroyMapedFileIntervalForcibly`: so long the next file is spared for want of room while the
+    /// one deleted before it is still read, and so takes room still. Milliseconds; Java default 120,000.
+    pub held_file_patience: Duration,
+}
+
+impl Default for ExpiryConfig {
+    fn default() -> ExpiryConfig {
+        ExpiryConfig {
+            delete_when: "04".to_owned(),
+            file_reserved_time: Duration::from_secs(72 * 3600),
+            disk_max_used_percent: 75,
+            clean_forcibly_ratio: 0.85,
+            warning_level_ratio: 0.90,
+            clean_forcibly: true,
+            clean_interval: Duration::from_secs(10),
+            log_file_pause: Duration::from_millis(100),
+            queue_file_pause: Duration::from_millis(100),
+            held_file_patience: Duration::from_secs(120),
+        }
+    }
+}
+
 /// Everything a [`Store`](crate::Store) is opened with.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -96,6 +146,8 @@ pub struct StoreConfig {
     pub index_entries: u32,
     /// `maxMsgsNumBatch`: most hits of one query by key. Java default 64.
     pub query_max_hits: u32,
+    /// When and how old files are deleted.
+    pub expiry: ExpiryConfig,
     /// `offsetCheckInSlave`: whether a slave corrects offsets of clients. Java default false.
     pub offset_check_in_slave: bool,
     /// `messageDelayLevel`: how long messages of level 1, 2, … wait, see [`DelayLevels`]. Java default 18 levels, 1 s to 2 h.
@@ -131,6 +183,7 @@ impl Default for StoreConfig {
             index_slots: 5_000_000,
             index_entries: 20_000_000,
             query_max_hits: 64,
+            expiry: ExpiryConfig::default(),
             offset_check_in_slave: false,
             message_delay_level: DelayLevels::DEFAULT.to_owned(),
         }

@@ -263,7 +263,7 @@ impl Dispatcher {
             }
             if let Ok(done) = work() {
                 tracing::info!("queue and index entries can be written again");
-                self.log.resume();
+                self.log.resume(Unavailable::QueuesStuck);
                 return Some(done);
             }
         }

@@ -131,17 +131,20 @@ pub enum Illegal {
     Batch,
 }
 
-/// Why a store takes no appends.
+/// Why a store takes no appends. Of several reasons the first in this order is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unavailable {
-    /// It is closed or closing.
-    Closed,
-    /// It is a slave's.
-    Slave,
     /// A flush failed; what is on disk is no longer known. It must be reopened.
     FlushFailed,
+    /// It is a slave's.
+    Slave,
+    /// It is closed or closing.
+    Closed,
     /// Queue entries cannot be written, for want of space most likely. Tried again every second.
     QueuesStuck,
+    /// More of the disk is in use than `diskSpaceWarningLevelRatio` allows. Looked at again every
+    /// `cleanResourceInterval`.
+    DiskFull,
 }
 
 impl fmt::Display for AppendError {

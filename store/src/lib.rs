@@ -6,6 +6,7 @@
 
 mod api;
 mod checkpoint;
+mod clean;
 mod commit_log;
 mod config;
 mod consume_queue;
@@ -28,11 +29,12 @@ mod store;
 pub use api::{
     Appended, Arrival, Arrivals, Everything, QueryResult, QueueEntry, QueueRead, ReadStatus, Select,
 };
-pub use config::{BrokerRole, FlushDiskType, StoreConfig};
+pub use config::{BrokerRole, ExpiryConfig, FlushDiskType, StoreConfig};
 pub use delay_levels::{DelayLevels, SCHEDULE_TOPIC};
 pub use error::{AppendError, FlushError, Illegal, StoreError, Unavailable};
 pub use flush::Durable;
 pub use java_hash::{java_hash, tags_code};
+pub use mapped::disk::used_ratio as disk_used_ratio;
 pub use offset::{LogOffset, QueueOffset};
 pub use record::{DecodeError, NewMessage, Record};
 pub use store::Store;

@@ -5,10 +5,13 @@
 //!                │             │
 //!            Dispatcher ("dispatch") ─► QueueTable, IndexService ─► QueueFlush ("flush-queues")
 //!                └─► Arrivals                                          └─► Checkpoint
+//!   Cleaner ("clean") removes what is old of all of them
 //! ```
 //!
 //! Threads are started last and stopped first, each by its bell. A store that is dropped without
 //! `close` is left as a crash would leave it. Java 4.7.0 `store/DefaultMessageStore.java`.
+
+mod lookup;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -16,11 +19,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::api::{Appended, Arrivals, QueryResult, QueueEntry, QueueRead, Select};
+use crate::api::{Appended, Arrivals};
 use crate::checkpoint::Checkpoint;
+use crate::clean::Cleaner;
 use crate::commit_log::CommitLog;
 use crate::config::{FlushDiskType, StoreConfig};
 use crate::consume_queue::queue::Queue;
@@ -34,11 +37,11 @@ use crate::flush::{Durable, LogFlush};
 use crate::index::IndexService;
 use crate::lock::{StoreLock, mark_closed, mark_open};
 use crate::mapped::disk;
-use crate::offset::{LogOffset, QueueOffset};
+use crate::offset::LogOffset;
 use crate::paths;
 use crate::read::Reader;
+use crate::record::NewMessage;
 use crate::record::layout::is_transactional;
-use crate::record::{NewMessage, Record};
 use crate::recover::{Parts, log_is_there, recover};
 use crate::service;
 
@@ -47,10 +50,6 @@ const BAD_LEVELS: StoreError = StoreError::Config {
     key: "messageDelayLevel",
     reason: "is no list of delays such as 1s 5s 10s 30s 1m 2h 1d, one blank between them",
 };
-
-/// Most bytes a query by key finds, if it is more than one message: Java's clients close a connection
-/// that sends them a frame of more than 16 MiB.
-const QUERY_BYTES: usize = 16 * 1024 * 1024 - 64 * 1024;
 
 /// An open store. Calls block for as long as a page fault or a new file takes, unless they say more.
 pub struct Store {
@@ -62,6 +61,7 @@ pub struct Store {
     flush: Arc<LogFlush>,
     progress: Arc<Progress>,
     queue_flush: Arc<QueueFlush>,
+    pub(crate) cleaner: Arc<Cleaner>,
     reader: Reader,
     running: Mutex<Option<Running>>,
 }
@@ -73,6 +73,7 @@ struct Running {
     dispatch: Option<JoinHandle<()>>,
     queue_flush: Option<JoinHandle<()>>,
     allocate: Option<JoinHandle<()>>,
+    clean: Option<JoinHandle<()>>,
 }
 
 impl Store {
@@ -138,7 +139,9 @@ impl Store {
             dispatch: None,
             queue_flush: None,
             allocate: None,
+            clean: None,
         };
+        let cleaner = Cleaner::new(&config, &log, &queues, index.as_ref(), &queue_flush);
         let reader = Reader::new(&config);
         let running = Mutex::new(Some(running));
         let store = Store {
@@ -150,6 +153,7 @@ impl Store {
             flush,
             progress,
             queue_flush,
+            cleaner: Arc::new(cleaner),
             reader,
             running,
         };
@@ -197,6 +201,8 @@ impl Store {
         running.queue_flush = Some(service::spawn("flush-queues", move || {
             queue_flush.run(pace)
         })?);
+        let cleaner = Arc::clone(&self.cleaner);
+        running.clean = Some(service::spawn("clean", move || cleaner.run())?);
         Ok(())
     }
 
@@ -216,6 +222,8 @@ impl Store {
             return true;
         };
         self.log.refuse(Unavailable::Closed);
+        self.cleaner.bell.stop();
+        join(running.clean);
         self.flush.stop();
         join(running.log_flush);
         let flushed = in_order && self.flush.flush().is_ok();
@@ -331,172 +339,6 @@ impl Store {
         u128::from(self.lock_held_ms()) > self.config.page_cache_busy_timeout.as_millis()
     }
 
-    /// Reads up to `max_messages` of a queue from `from` on, within the configured limits.
-    pub fn read_queue(
-        &self,
-        topic: &str,
-        queue_id: u32,
-        from: QueueOffset,
-        max_messages: u32,
-        select: &mut dyn Select,
-    ) -> QueueRead {
-        let queue = self.queues.get(topic, queue_id);
-        self.reader
-            .read(&self.log, queue.as_deref(), from, max_messages, select)
-    }
-
-    /// Up to `most` entries of a queue from `from` on, those of one file; from the first one there is
-    /// when that one is gone. None at the queue's end.
-    pub fn entries(
-        &self,
-        topic: &str,
-        queue_id: u32,
-        from: QueueOffset,
-        most: usize,
-    ) -> Vec<QueueEntry> {
-        let queue = self.queues.get(topic, queue_id);
-        queue.map_or_else(Vec::new, |queue| queue.some_entries(from, most))
-    }
-
-    /// The whole record at `offset`, if one begins there. Under SYNC_FLUSH only what is on disk.
-    pub fn record_at(&self, offset: LogOffset) -> Option<Bytes> {
-        let upto = if self.is_sync() {
-            self.flush.flushed()
-        } else {
-            self.log.end()
-        };
-        self.log.record_at(offset.0, upto)
-    }
-
-    /// First entry of a queue whose record is still in the log; 0 for a queue never used.
-    pub fn min_offset(&self, topic: &str, queue_id: u32) -> QueueOffset {
-        self.queues
-            .get(topic, queue_id)
-            .map_or(QueueOffset(0), |queue| queue.min_offset())
-    }
-
-    /// End of a queue: what the next message that becomes readable gets.
-    pub fn max_offset(&self, topic: &str, queue_id: u32) -> QueueOffset {
-        self.queues
-            .get(topic, queue_id)
-            .map_or(QueueOffset(0), |queue| queue.max_offset())
-    }
-
-    /// Entry of the message stored nearest to a time; the first or last one outside their times.
-    pub fn offset_by_time(&self, topic: &str, queue_id: u32, timestamp_ms: i64) -> QueueOffset {
-        let Some(queue) = self.queues.get(topic, queue_id) else {
-            return QueueOffset(0);
-        };
-        let store_time = |entry: crate::consume_queue::unit::Entry| {
-            let bytes = u64::from(entry.record_bytes.unsigned_abs());
-            self.log
-                .store_timestamp_ms(entry.log_offset.unsigned_abs(), bytes)
-                .unwrap_or(-1)
-        };
-        queue.offset_by_time(timestamp_ms, self.log.min_offset(), store_time)
-    }
-
-    /// When the message of an entry was stored. Milliseconds since 1970.
-    pub fn store_time(&self, topic: &str, queue_id: u32, offset: QueueOffset) -> Option<i64> {
-        let entry = self.queues.get(topic, queue_id)?.entry(offset)?;
-        let bytes = u64::from(entry.record_bytes.unsigned_abs());
-        self.log
-            .store_timestamp_ms(entry.log_offset.unsigned_abs(), bytes)
-    }
-
-    /// Where the record of an entry lies.
-    pub fn log_offset_of(
-        &self,
-        topic: &str,
-        queue_id: u32,
-        offset: QueueOffset,
-    ) -> Option<LogOffset> {
-        let entry = self.queues.get(topic, queue_id)?.entry(offset)?;
-        LogOffset::from_i64(entry.log_offset)
-    }
-
-    /// When the first message of a queue was stored. Milliseconds since 1970.
-    pub fn earliest_store_time(&self, topic: &str, queue_id: u32) -> Option<i64> {
-        self.store_time(topic, queue_id, self.min_offset(topic, queue_id))
-    }
-
-    /// When the first message of the log was stored. Milliseconds since 1970.
-    pub fn earliest_log_store_time(&self) -> Option<i64> {
-        let first = self.record_at(self.min_log_offset())?;
-        Record::decode(&first)
-            .ok()
-            .map(|record| record.store_timestamp_ms)
-    }
-
-    /// Messages with `key`, stored in `[begin_ms, end_ms]`: the newest of them, in log order, `max` and
-    /// `maxMsgsNumBatch` at most, and fewer when they are large. Nothing when the store has no index.
-    pub fn query_by_key(
-        &self,
-        topic: &str,
-        key: &str,
-        max: u32,
-        begin_ms: i64,
-        end_ms: i64,
-    ) -> QueryResult {
-        let mut result = QueryResult::default();
-        let Some(index) = &self.index else {
-            return result;
-        };
-        let mut until_ms = end_ms;
-        // Hits whose records have expired hide older ones that have not: Java looks three times.
-        for _ in 0..3 {
-            let mut hits = index.search(topic, key, max as usize, begin_ms, until_ms);
-            hits.log_offsets.sort_unstable();
-            let Some(first) = hits.log_offsets.first() else {
-                break;
-            };
-            result.index_last_update_timestamp_ms = hits.last_timestamp_ms;
-            result.index_last_update_log_offset = LogOffset(hits.last_log_offset);
-            let first = self.record_at(LogOffset(*first));
-            if let Some(record) = first
-                .as_deref()
-                .and_then(|first| Record::decode(first).ok())
-            {
-                until_ms = record.store_timestamp_ms;
-            }
-            let records = hits.log_offsets.iter();
-            let records = records.filter_map(|offset| self.record_at(LogOffset(*offset)));
-            let mut bytes = 0;
-            // The newest count if they are too many.
-            let newest_first = records.rev().take_while(|record| {
-                let is_first = bytes == 0;
-                bytes += record.len();
-                is_first || bytes <= QUERY_BYTES
-            });
-            result.records.extend(newest_first);
-            result.records.reverse();
-            if !result.records.is_empty() || until_ms < begin_ms {
-                break;
-            }
-        }
-        result
-    }
-
-    /// First byte the log still has.
-    pub fn min_log_offset(&self) -> LogOffset {
-        LogOffset(self.log.min_offset())
-    }
-
-    /// End of the log.
-    pub fn max_log_offset(&self) -> LogOffset {
-        LogOffset(self.log.end())
-    }
-
-    /// How far the log is on disk.
-    pub fn flushed_log_offset(&self) -> LogOffset {
-        LogOffset(self.flush.flushed())
-    }
-
-    /// Bytes of the log that have no queue entries yet.
-    pub fn dispatch_behind_bytes(&self) -> u64 {
-        self.log.end().saturating_sub(self.progress.dispatched())
-    }
-
     /// Topics that have had messages, in no order.
     pub fn topics(&self) -> Vec<String> {
         self.queues.topics()
@@ -524,6 +366,22 @@ impl Store {
                 });
             })?;
         self.queue_flush.note_deleted(upto)
+    }
+
+    /// Whether a topic has queues and none of them has a message that is still in the log.
+    pub fn has_expired(&self, topic: &str) -> bool {
+        let (min, ids) = (self.log.min_offset(), self.queues.queue_ids(topic));
+        let expired = |id: &u32| {
+            let log_end = self.queues.with(topic, *id, |queue| queue.log_end());
+            log_end.is_some_and(|log_end| log_end > 0 && log_end <= min)
+        };
+        !ids.is_empty() && ids.iter().all(expired)
+    }
+
+    /// In the next 20 rounds of cleaning, files that are old enough are deleted at any hour.
+    /// Java 4.7.0 `DefaultMessageStore.executeDeleteFilesManually`.
+    pub fn delete_expired_files(&self) {
+        self.cleaner.ask();
     }
 
     /// Queues of a topic that have had messages, in order.

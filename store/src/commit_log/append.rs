@@ -105,7 +105,7 @@ impl CommitLog {
             .tail
             .try_lock_for(self.busy_timeout)
             .ok_or(AppendError::OsPageCacheBusy)?;
-        if let Some(why) = tail.refused {
+        if let Some(why) = tail.refused.first() {
             return Err(AppendError::ServiceNotAvailable(why));
         }
         if queue.is_gone() {

@@ -14,6 +14,7 @@ mod append;
 pub(crate) mod lost;
 mod read;
 pub(crate) mod recover;
+mod refused;
 mod roll;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 
+use self::refused::Reasons;
 use crate::config::{BrokerRole, StoreConfig};
 use crate::error::{StoreError, Unavailable};
 use crate::mapped::allocate::Allocator;
@@ -48,7 +50,7 @@ pub(crate) struct CommitLog {
 #[derive(Default)]
 struct Tail {
     file: Option<Arc<MappedFile>>,
-    refused: Option<Unavailable>,
+    refused: Reasons,
 }
 
 impl CommitLog {
@@ -58,7 +60,10 @@ impl CommitLog {
             &config.commit_log_dir,
             u64::from(config.commit_log_file_bytes),
         );
-        let refused = (config.broker_role == BrokerRole::Slave).then_some(Unavailable::Slave);
+        let mut refused = Reasons::default();
+        if config.broker_role == BrokerRole::Slave {
+            refused.add(Unavailable::Slave);
+        }
         Ok(CommitLog {
             files: FileQueue::open(dir.clone(), file_bytes, "mappedFileSizeCommitLog")?,
             allocator: Arc::new(Allocator::new(dir.clone(), file_bytes)),
@@ -101,31 +106,38 @@ impl CommitLog {
         }
     }
 
-    /// Takes no more appends. The first reason stands, unless it was one that passes.
+    /// Takes no more appends, until the reason has gone.
     pub(crate) fn refuse(&self, why: Unavailable) {
-        let mut tail = self.tail.lock();
-        if matches!(tail.refused, None | Some(Unavailable::QueuesStuck)) {
-            tail.refused = Some(why);
-        }
+        self.tail.lock().refused.add(why);
     }
 
-    /// Takes appends again if they were refused because queue entries could not be written.
-    pub(crate) fn resume(&self) {
-        let mut tail = self.tail.lock();
-        if tail.refused == Some(Unavailable::QueuesStuck) {
-            tail.refused = None;
-        }
+    /// A reason has gone: appends are taken again if it was the only one.
+    pub(crate) fn resume(&self, why: Unavailable) {
+        self.tail.lock().refused.remove(why);
     }
 
     /// Why appends are refused now.
     pub(crate) fn refused(&self) -> Option<Unavailable> {
-        self.tail.lock().refused
+        self.tail.lock().refused.first()
     }
 
     /// Calls `with_end` with the end of the log, while nothing is appended.
     pub(crate) fn standing_still(&self, with_end: impl FnOnce(u64)) {
         let _tail = self.tail.lock();
         with_end(self.end());
+    }
+
+    /// The oldest file, if others follow it: the only one that may go.
+    pub(crate) fn oldest_of_several(&self) -> Option<Arc<MappedFile>> {
+        self.files.first_of_several()
+    }
+
+    /// Removes the oldest file; the log then begins behind it. Who reads it goes on. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says; the log begins where it did.
+    pub(crate) fn remove_oldest(&self, oldest: &MappedFile) -> std::io::Result<bool> {
+        self.files.remove_first(oldest)
     }
 
     /// Writes `[from, to)` to disk. Blocks.

@@ -38,6 +38,7 @@ impl CommitLog {
                 file.append_last(blank)
                     .map_err(|_| AppendError::CreateMappedFileFailed)?;
                 self.end.store(file.end(), Ordering::Release);
+                file.finished();
             }
         }
         if tail.file.as_ref().is_none_or(|file| file.room() == 0) {
@@ -59,7 +60,7 @@ impl CommitLog {
     pub(crate) fn make_first_file(&mut self) -> Result<(), StoreError> {
         let mut tail = std::mem::take(self.tail.get_mut());
         // A slave's log begins where its master says.
-        if tail.file.is_none() && tail.refused != Some(Unavailable::Slave) {
+        if tail.file.is_none() && !tail.refused.has(Unavailable::Slave) {
             self.make_file(&mut tail, self.end())
                 .map_err(StoreError::io(
                     "make the first log file in",

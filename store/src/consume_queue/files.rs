@@ -262,10 +262,37 @@ impl QueueFiles {
     pub(super) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         let mut base = self.base_of(from.max(self.first()));
         while base < to.min(self.end()) {
-            self.open_at(base)?.sync_data()?;
+            match self.open_at(base) {
+                Err(_) if base < self.first() => {} // expired meanwhile
+                file => file?.sync_data()?,
+            }
             base += self.file_bytes;
         }
         Ok(())
+    }
+
+    /// Removes the files that end at byte `to` or before, but never the last, which keeps the
+    /// numbering. Their names are gone from the disk one by one, or a crash could leave a gap. Returns
+    /// how many went. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says. A file that is still there is found again by the next start.
+    pub(super) fn remove_before(&self, to: u64) -> io::Result<usize> {
+        let mut removed = 0;
+        loop {
+            let first = self.first();
+            let next = first + self.file_bytes;
+            if next > to || next >= self.end() {
+                return Ok(removed);
+            }
+            self.first.store(next, Ordering::Release); // before it goes: who misses it knows why
+            for place in &mut *self.kept.lock() {
+                place.take_if(|kept| kept.base == first);
+            }
+            disk::remove(&paths::numbered(&self.dir, first))?;
+            disk::sync_dir(&self.dir)?;
+            removed += 1;
+        }
     }
 
     /// Writes the names of the files to disk: the queue's folder, its topic's and the one of all
@@ -397,6 +424,24 @@ mod tests {
         files.cut(0).expect("cut");
         assert_eq!((files.first(), files.end()), (20_000, 30_000));
         assert_eq!(read(&files, 20_000, 10_000).expect("read"), [0; 10_000]);
+    }
+
+    #[test]
+    fn files_in_front_of_a_place_go_but_never_the_last() {
+        let dir = tempfile::tempdir().expect("folder");
+        let files = QueueFiles::none(dir.path().to_owned(), 100);
+        files.begin(300);
+        files.write(300, &[9; 250]).expect("written");
+        assert_eq!(files.remove_before(399).expect("removed"), 0);
+        assert_eq!(files.remove_before(400).expect("removed"), 1);
+        assert_eq!((files.first(), files.end()), (400, 600));
+        assert_eq!(read(&files, 450, 10).expect("read"), [9; 10]);
+        assert!(read(&files, 350, 10).is_err());
+        files.sync(0, u64::MAX).expect("what is there is synced");
+        assert_eq!(files.remove_before(u64::MAX).expect("removed"), 1);
+        assert_eq!((files.first(), files.end()), (500, 600));
+        let files = QueueFiles::open(dir.path().to_owned(), 100).expect("opened");
+        assert_eq!((files.first(), files.end()), (500, 600));
     }
 
     #[test]

@@ -87,10 +87,30 @@ impl Queue {
         self.correct_min(min_log_offset);
     }
 
-    /// Moves the first readable entry to the first whose record is not before `min_log_offset`.
+    /// Moves the first readable entry on to the first whose record is not before `min_log_offset`.
+    /// Safe while the queue is in use.
     pub(crate) fn correct_min(&self, min_log_offset: u64) {
-        self.min
-            .store(self.first_at_or_after(min_log_offset), Ordering::Release);
+        let first = self.entry_at(self.min_byte());
+        let is_there = |entry: Entry| {
+            entry != Entry::BLANK && entry.log_offset.unsigned_abs() >= min_log_offset
+        };
+        if self.min_byte() < self.max_byte() && first.is_some_and(is_there) {
+            return; // as in most queues most of the time
+        }
+        // Never back: the dispatcher may have begun the queue at a later entry meanwhile.
+        let first = self.first_at_or_after(min_log_offset);
+        self.min.fetch_max(first, Ordering::AcqRel);
+    }
+
+    /// Removes the files in front of the first readable entry. Returns how many. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn remove_expired(&self) -> io::Result<usize> {
+        match self.files.remove_before(self.min_byte()) {
+            Err(_) if self.is_gone() => Ok(0), // its topic was deleted meanwhile
+            removed => removed,
+        }
     }
 
     /// The last entry's number and content, for checking it against the log.

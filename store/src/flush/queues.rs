@@ -92,6 +92,12 @@ impl QueueFlush {
         settled == before || self.note(self.checkpoint.write(&settled)).is_some()
     }
 
+    /// Records below this log offset are on disk everywhere: no start ever needs them to build from.
+    pub(crate) fn settled(&self) -> u64 {
+        let _writing = self.writing.lock();
+        self.checkpoint.read().log_offset.unwrap_or(0)
+    }
+
     /// Sees to it that a start does not take the records of a topic that was deleted, those in front of
     /// `upto`, for lost entries. Blocks.
     pub(crate) fn note_deleted(&self, upto: u64) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use chrono::Local;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::file::{IndexFile, Shape, key_hash};
 use crate::config::StoreConfig;
@@ -36,8 +36,9 @@ pub(crate) struct IndexService {
     pub(super) shape: Shape,
     max_hits: usize,
     pub(super) files: RwLock<Vec<Arc<IndexFile>>>,
-    /// So many files, counted from the oldest, are full and on disk.
-    settled: AtomicUsize,
+    /// So many files, counted from the oldest, are full and on disk. Held while files are synced or
+    /// removed, since it counts them.
+    settled: Mutex<usize>,
     /// A message that is in with so many of its keys only, since there was no room for more.
     half_done: (AtomicU64, AtomicUsize),
 }
@@ -89,7 +90,7 @@ impl IndexService {
             shape,
             max_hits,
             files: RwLock::new(files),
-            settled: AtomicUsize::new(0),
+            settled: Mutex::new(0),
             half_done: (AtomicU64::new(NONE), AtomicUsize::new(0)),
         })
     }
@@ -222,21 +223,39 @@ impl IndexService {
         hits
     }
 
+    /// Removes the files whose last message lies in front of `min_log_offset`, but never the last.
+    /// Searches under way go on. Returns how many. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says. A file that is still there is found again by the next start.
+    pub(crate) fn remove_expired(&self, min_log_offset: u64) -> io::Result<usize> {
+        let mut settled = self.settled.lock();
+        let mut files = self.files.write();
+        let all_but_last = files.len().saturating_sub(1);
+        let old = files.iter().take(all_but_last);
+        let old = old.take_while(|file| file.end_log_offset() < min_log_offset);
+        let old = old.count();
+        let old: Vec<_> = files.drain(..old).collect();
+        drop(files);
+        *settled = settled.saturating_sub(old.len());
+        old.iter().try_for_each(|file| file.words().remove())?;
+        Ok(old.len())
+    }
+
     /// Writes what changed to disk. Returns the store time up to which full files are there, as
     /// Java's checkpoint has it; `None` without a full file. Blocks.
     pub(crate) fn flush(&self) -> io::Result<Option<i64>> {
+        let mut settled = self.settled.lock();
         let files = self.files.read().clone();
-        let settled = self.settled.load(Ordering::Relaxed);
-        if files.len() > settled {
+        if files.len() > *settled {
             disk::sync_dir(&self.dir)?;
         }
-        for file in files.iter().skip(settled) {
+        for file in files.iter().skip(*settled) {
             file.words().sync()?;
         }
         let full = files.iter().take_while(|file| file.is_full()).count();
         // Not the one that became full while it was written.
-        self.settled
-            .store(full.min(files.len().saturating_sub(1)), Ordering::Relaxed);
+        *settled = full.min(files.len().saturating_sub(1));
         Ok(full
             .checked_sub(1)
             .and_then(|at| files.get(at))
@@ -279,6 +298,30 @@ fn index_files(dir: &PathBuf) -> Result<Vec<PathBuf>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_expired_messages_go_but_never_the_last() {
+        let dir = tempfile::tempdir().expect("folder");
+        let config = StoreConfig {
+            index_slots: 10,
+            index_entries: 3,
+            ..StoreConfig::at(dir.path())
+        };
+        let index = IndexService::open(&config).expect("opened");
+        for offset in (100..600).step_by(100) {
+            let put = index.put_hash(key_hash(b"T", b"k"), offset, 1);
+            put.expect("room"); // two a file: 100 200, 300 400, 500
+        }
+        index.flush().expect("synced");
+        let found = || index.search("T", "k", 9, 0, i64::MAX).log_offsets;
+        assert_eq!(index.remove_expired(200).expect("looked"), 0);
+        assert_eq!(index.remove_expired(201).expect("removed"), 1);
+        assert_eq!((found(), *index.settled.lock()), (vec![500, 400, 300], 1));
+        assert_eq!(index.remove_expired(u64::MAX).expect("removed"), 1);
+        assert_eq!((found(), *index.settled.lock()), (vec![500], 0));
+        assert_eq!(index_files(&index.dir).expect("listed").len(), 1);
+        index.flush().expect("synced");
+    }
 
     #[test]
     fn a_file_that_was_being_made_at_the_crash_does_not_save_those_before_it_from_a_cut() {

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use rustix::io::Errno;
@@ -156,6 +157,20 @@ pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     } else {
         parent
     })
+}
+
+/// Says when a file was last written to.
+pub(super) fn set_modified(path: &Path, when: SystemTime) -> io::Result<()> {
+    open(path)?.set_modified(when)
+}
+
+/// The used part of the disk that `dir` is on, 0 to 1; `None` where there is none.
+/// Java 4.7.0 `UtilAll.getDiskPartitionSpaceUsedPercent`.
+#[must_use]
+pub fn used_ratio(dir: &Path) -> Option<f64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    let used = disk.f_blocks.saturating_sub(disk.f_bfree);
+    (disk.f_blocks > 0).then(|| used as f64 / disk.f_blocks as f64)
 }
 
 /// Removes a file; that it is already gone is fine.

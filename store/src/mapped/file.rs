@@ -9,10 +9,12 @@
 //! are seen by nobody. The rule that is easy to break: `published` moves only after the copy.
 //! Java 4.7.0 `store/MappedFile.java`, where it is called `wrotePosition`.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -154,9 +156,36 @@ impl MappedFile {
         Ok(())
     }
 
+    /// Nothing more is appended: its modification time is now. Not every file system notes what is
+    /// written through a mapping (`tmpfs` does not), and by this time the file expires.
+    pub(crate) fn finished(&self) {
+        if let Err(error) = disk::set_modified(self.path(), SystemTime::now()) {
+            tracing::warn!(%error, path = %self.path().display(), "set the time of a full log file");
+        }
+    }
+
+    /// When something was last written to it.
+    pub(crate) fn modified(&self) -> io::Result<SystemTime> {
+        fs::metadata(self.path())?.modified()
+    }
+
+    /// For seeing later whether the file is still in use.
+    pub(crate) fn users(&self) -> Users {
+        Users(Arc::downgrade(&self.map))
+    }
+
     /// Removes the file. Slices of it stay readable.
     pub(crate) fn remove(&self) -> io::Result<()> {
         disk::remove(self.path())
+    }
+}
+
+/// Who still has a file that was removed: until nobody has, it takes its room on the disk.
+pub(crate) struct Users(Weak<Mapping>);
+
+impl Users {
+    pub(crate) fn are_there(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 
@@ -211,10 +240,13 @@ mod tests {
     fn a_slice_outlives_the_file_it_is_of() {
         let (_dir, file) = file(100);
         file.append(b"hello").expect("room");
-        let slice = file.bytes(1000, 5).expect("published");
+        let (slice, users) = (file.bytes(1000, 5).expect("published"), file.users());
         file.remove().expect("removed");
         drop(file);
         assert_eq!(&slice[..], b"hello");
+        assert!(users.are_there());
+        drop(slice);
+        assert!(!users.are_there());
     }
 
     #[test]

@@ -78,6 +78,14 @@ impl FileQueue {
         self.files.read().first().cloned()
     }
 
+    /// The first file if it is not the last.
+    pub(crate) fn first_of_several(&self) -> Option<Arc<MappedFile>> {
+        match &self.files.read()[..] {
+            [first, _, ..] => Some(Arc::clone(first)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn last(&self) -> Option<Arc<MappedFile>> {
         self.files.read().last().cloned()
     }
@@ -88,6 +96,23 @@ impl FileQueue {
         let behind = files.partition_point(|file| file.base() <= offset);
         let file = files.get(behind.checked_sub(1)?)?;
         (offset < file.end()).then(|| Arc::clone(file))
+    }
+
+    /// Removes the first file, `oldest`, if others follow it. Its name is gone from the disk when this
+    /// returns true; who reads it goes on. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says. The file is still part of the run then.
+    pub(crate) fn remove_first(&self, oldest: &MappedFile) -> io::Result<bool> {
+        let first = self.first_of_several();
+        if first.is_none_or(|first| first.base() != oldest.base()) {
+            return Ok(false);
+        }
+        oldest.remove()?;
+        self.files
+            .write()
+            .retain(|file| file.base() != oldest.base());
+        self.sync_dir().map(|()| true)
     }
 
     /// Adds a file that the caller made, behind all others.
@@ -242,6 +267,23 @@ mod tests {
         fs::write(&last, "content").expect("written");
         assert!(FileQueue::open(dir.path().to_owned(), 100, "key").is_err());
         assert!(last.exists());
+    }
+
+    #[test]
+    fn the_first_file_goes_alone_and_the_last_never() {
+        let dir = tempfile::tempdir().expect("folder");
+        let run = run_of_three(dir.path());
+        let [first, second, last] = &run.files()[..] else {
+            panic!("three files");
+        };
+        assert!(!run.remove_first(second).expect("left"), "not the first");
+        assert!(run.remove_first(first).expect("removed"));
+        assert!(!run.remove_first(first).expect("gone"), "once only");
+        assert_eq!(first.get(200, 1), Some(&[200][..]), "who has it reads on");
+        assert!(run.remove_first(second).expect("removed"));
+        assert!(!run.remove_first(last).expect("left"), "the last");
+        assert_eq!(run.first().map(|file| file.base()), Some(400));
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
     }
 
     #[test]
