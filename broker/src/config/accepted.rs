@@ -28,8 +28,6 @@ pub(crate) const NO_QUEUE: &str =
 pub(crate) const SQL: &str = "there is no queue extension yet: SQL92 filters look at every record";
 /// The same for request-reply.
 pub(crate) const REPLIES: &str = "request-reply is not built yet";
-/// The same for expiry of files.
-pub(crate) const EXPIRY: &str = "old files are not deleted yet";
 /// The same for replication.
 pub(crate) const REPLICATION: &str = "replication is not built yet";
 /// The same for the off-heap write buffer.
@@ -87,11 +85,6 @@ impl Accepted {
             value: self.0.entry(name).or_default(),
             java,
         }
-    }
-
-    /// The number that a key has, if it is one.
-    pub(crate) fn number(&self, name: &str) -> Option<i64> {
-        self.0.get(name)?.parse().ok()
     }
 
     /// Overrules a value that follows from others.

@@ -199,13 +199,6 @@ impl BrokerConfig {
         self.store.root_dir.join("config").join(name)
     }
 
-    /// `fileReservedTime`: age at which files of the log may be deleted. Hours; default 72.
-    pub(crate) fn file_reserved_time(&self) -> Duration {
-        let hours = self.accepted.number("fileReservedTime");
-        let hours = hours.and_then(|hours| u64::try_from(hours).ok());
-        Duration::from_secs(hours.unwrap_or(72).saturating_mul(3_600))
-    }
-
     /// The name servers one by one, blanks and empty places left out.
     pub fn name_servers(&self) -> impl Iterator<Item = &str> {
         let list = self.namesrv_addr.as_deref().unwrap_or_default();

@@ -275,6 +275,25 @@ mod tests {
     }
 
     #[test]
+    fn javas_system_properties_of_the_disk_are_keys_of_the_file_and_are_not_printed() {
+        let loaded = load_text(
+            "rocketmq.broker.diskSpaceWarningLevelRatio=0.98\nrocketmq.broker.diskSpaceCleanForciblyRatio=0.97\n\
+             fileReservedTime=48\ndeleteWhen=02;14\ndiskMaxUsedSpaceRatio=88\n",
+        );
+        assert!(loaded.notices.is_empty(), "{:?}", loaded.notices);
+        let expiry = &loaded.config.store.expiry;
+        assert_eq!(
+            (expiry.warning_level_ratio, expiry.clean_forcibly_ratio),
+            (0.98, 0.97)
+        );
+        assert_eq!(expiry.file_reserved_time, Duration::from_secs(48 * 3600));
+        assert_eq!(expiry.delete_when, "02;14");
+        assert_eq!(expiry.disk_max_used_percent, 88);
+        let printed = keys::print(&loaded.config, false);
+        assert!(printed.iter().all(|(name, _)| !name.contains('.')));
+    }
+
+    #[test]
     fn the_last_of_two_values_counts_even_when_it_is_bad() {
         assert_eq!(load_text("brokerId=1\nbrokerId=2\n").config.broker_id, 2);
         let loaded = load_text("brokerId=1\nbrokerId=x\n");

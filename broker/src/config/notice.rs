@@ -137,6 +137,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::NotANumber => f.write_str("it is not a whole number"),
+            Problem::NotARatio => f.write_str("it is not a ratio such as 0.85"),
             Problem::Blanks => f.write_str("there are blanks around the number, take them out"),
             Problem::OutOfRange { least, most } => write!(f, "it must be from {least} to {most}"),
             Problem::NotOneOf(words) => write!(f, "it must be exactly one of {}", words.join(", ")),

@@ -48,6 +48,8 @@ pub(crate) enum Slot<'a> {
         unit_ms: u64,
         width: Width,
     },
+    /// A part of something, such as 0.85; from 0 on.
+    Ratio(&'a mut f64),
     Role(&'a mut BrokerRole),
     Flush(&'a mut FlushDiskType),
     /// Text of a key that acts on nothing, held to its Java type all the same.
@@ -71,6 +73,8 @@ pub enum Problem {
         /// Greatest value.
         most: i64,
     },
+    /// Not a number such as 0.85, or below 0.
+    NotARatio,
     /// None of the words this key knows.
     NotOneOf(&'static [&'static str]),
 }
@@ -112,6 +116,7 @@ impl Slot<'_> {
             Slot::Text(value) => return Ok(take_text(value, text)),
             Slot::MaybeText(value) => return Ok(take_text(value.insert(String::new()), text)),
             Slot::Path(value) => *value = PathBuf::from(text),
+            Slot::Ratio(value) => *value = ratio(text)?,
             Slot::Role(value) => *value = one_of(text, &ROLES)?,
             Slot::Flush(value) => *value = one_of(text, &FLUSHES)?,
             Slot::Kept { value, java } => return keep(value, java, text),
@@ -133,6 +138,7 @@ impl Slot<'_> {
             Slot::Text(value) => value.clone(),
             Slot::MaybeText(value) => return value.clone(),
             Slot::Path(value) => value.display().to_string(),
+            Slot::Ratio(value) => value.to_string(),
             Slot::Role(value) => word(*value, &ROLES),
             Slot::Flush(value) => word(*value, &FLUSHES),
             Slot::Kept {
@@ -188,6 +194,13 @@ fn whole(text: &str, least: i64, most: i64) -> Result<i64, Problem> {
         .ok()
         .filter(|number| (least..=most).contains(number));
     fits.ok_or(Problem::OutOfRange { least, most })
+}
+
+/// As Java's `Double.parseDouble`, which does trim; what can be no ratio is none.
+fn ratio(text: &str) -> Result<f64, Problem> {
+    let number = text.trim().parse::<f64>().ok();
+    let number = number.filter(|ratio| ratio.is_finite() && *ratio >= 0.0);
+    number.ok_or(Problem::NotARatio)
 }
 
 fn boolean_taken(text: &str) -> Taken {
@@ -260,6 +273,20 @@ mod tests {
         assert!(value);
         assert_eq!(Slot::Bool(&mut value).set("true "), Ok(Taken::AsFalse));
         assert!(!value);
+    }
+
+    #[test]
+    fn a_ratio_is_read_as_java_reads_a_double() {
+        let mut value = 0.85;
+        for bad in ["", "x", "-0.1", "NaN", "1e999"] {
+            let problem = Slot::Ratio(&mut value).set(bad);
+            assert_eq!((problem, value), (Err(Problem::NotARatio), 0.85), "{bad}");
+        }
+        for (text, number) in [("0.90", 0.9), (" 1 ", 1.0), ("98e-2", 0.98)] {
+            assert_eq!(Slot::Ratio(&mut value).set(text), Ok(Taken::Plainly));
+            assert_eq!(value, number);
+        }
+        assert_eq!(Slot::Ratio(&mut value).show().as_deref(), Some("0.98"));
     }
 
     #[test]

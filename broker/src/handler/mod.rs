@@ -84,7 +84,7 @@ fn serve(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> Answer {
 
 /// The rest of it: what tools ask.
 fn serve_admin(broker: &Arc<Broker>, request: Command) -> Answer {
-    use admin::{consumer, group, offset, stats, topic};
+    use admin::{clean, consumer, group, offset, stats, topic};
     match request.code {
         request::UPDATE_AND_CREATE_TOPIC => topic::update(broker, request),
         request::DELETE_TOPIC_IN_BROKER => topic::delete(broker, request),
@@ -103,6 +103,9 @@ fn serve_admin(broker: &Arc<Broker>, request: Command) -> Answer {
         request::GET_CONSUMER_RUNNING_INFO => answered(consumer::running_info(broker, request)),
         request::CONSUME_MESSAGE_DIRECTLY => answered(consumer::consume_directly(broker, request)),
         request::INVOKE_BROKER_TO_RESET_OFFSET => offset::reset(broker, request),
+        request::CLEAN_EXPIRED_CONSUMEQUEUE => clean::expired_queues(broker),
+        request::CLEAN_UNUSED_TOPIC => clean::unused_topics(broker),
+        request::DELETE_EXPIRED_COMMITLOG => clean::expired_log(broker).into(),
         request::CLONE_GROUP_OFFSET => offset::clone(broker, &request).into(),
         code => Err(Refusal::not_supported(code)).into(),
     }

@@ -166,7 +166,7 @@ impl Pass<'_> {
         }
         let age_ms = now_ms() - record.born_timestamp_ms;
         let config = &self.broker.config;
-        if age_ms > millis(config.file_reserved_time()) {
+        if age_ms > millis(config.store.expiry.file_reserved_time) {
             return self.give_up(
                 transactions,
                 at,

@@ -421,9 +421,7 @@ async fn a_store_that_java_left_is_gone_on_with() {
     let mut config = config(folder.path());
     config.store.commit_log_file_bytes = 32_768;
     config.store.consume_queue_file_bytes = 2_000;
-    config
-        .accepted
-        .set("fileReservedTime", "1000000".to_owned());
+    config.store.expiry.file_reserved_time = Duration::MAX;
     let stage = Stage {
         running: crate::run(config).await.expect("starts"),
         _folder: folder,

@@ -17,6 +17,17 @@ pub(crate) static ADDRESS_SERVER: &[Key] = &[
     }),
 ];
 
+/// System properties of Java's store, `-D` in `JAVA_OPT`: there is no JVM here, so they are keys of the file. `-p` does
+/// not print them, as Java's does not. Java 4.7.0 `DefaultMessageStore.java`, `CleanCommitLogService`.
+pub(crate) static SYSTEM_PROPERTIES: &[Key] = &[
+    field("rocketmq.broker.diskSpaceWarningLevelRatio", |c| {
+        Slot::Ratio(&mut c.store.expiry.warning_level_ratio)
+    }),
+    field("rocketmq.broker.diskSpaceCleanForciblyRatio", |c| {
+        Slot::Ratio(&mut c.store.expiry.clean_forcibly_ratio)
+    }),
+];
+
 /// Names with what took their place, as the end of a sentence that begins "the key has no effect: ".
 static GONE: &[(&str, &str)] = &[
     (
@@ -70,6 +81,14 @@ static GONE: &[(&str, &str)] = &[
     (
         "brokerIP",
         "set brokerIP1 instead, and brokerIP2 for replication",
+    ),
+    (
+        "diskSpaceWarningLevelRatio",
+        "it is spelled rocketmq.broker.diskSpaceWarningLevelRatio, as Java's system property",
+    ),
+    (
+        "diskSpaceCleanForciblyRatio",
+        "it is spelled rocketmq.broker.diskSpaceCleanForciblyRatio, as Java's system property",
     ),
     (
         "checkTransactionMessageEnable",

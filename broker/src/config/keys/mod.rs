@@ -113,6 +113,15 @@ fn seconds(value: &mut std::time::Duration) -> Slot<'_> {
     }
 }
 
+/// Hours in a Java int.
+fn hours(value: &mut std::time::Duration) -> Slot<'_> {
+    Slot::Time {
+        value,
+        unit_ms: 3_600_000,
+        width: Width::Int,
+    }
+}
+
 /// The rows in the order Java prints them: broker, server, client, store.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     [broker::KEYS, server::KEYS, client::KEYS, store::KEYS]
@@ -124,6 +133,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
 pub(crate) fn named(name: &str) -> impl Iterator<Item = &'static Key> + '_ {
     all()
         .chain(elsewhere::ADDRESS_SERVER)
+        .chain(elsewhere::SYSTEM_PROPERTIES)
         .filter(move |key| key.name == name)
 }
 

@@ -1,10 +1,8 @@
 //! The rows of Java 4.7.0's `MessageStoreConfig`, in its order.
 
-use super::super::accepted::{
-    DLEDGER, EXPIRY, POOL, REPLICATION, SQL, UNREAD, no, nothing, number, yes,
-};
+use super::super::accepted::{DLEDGER, POOL, REPLICATION, SQL, UNREAD, no, nothing, number, yes};
 use super::super::value::{JavaType, Slot};
-use super::{Key, accepted, field, long_millis, millis};
+use super::{Key, accepted, field, hours, long_millis, millis};
 
 const WARM: &str = "new log files are allocated whole and need no warming";
 
@@ -60,39 +58,35 @@ pub(super) static KEYS: &[Key] = &[
     field("flushIntervalConsumeQueue", |c| {
         millis(&mut c.store.queue_flush_interval)
     }),
-    accepted(
-        "cleanResourceInterval",
-        JavaType::Int,
-        number::<10_000>,
-        EXPIRY,
-    ),
-    accepted(
-        "deleteCommitLogFilesInterval",
-        JavaType::Int,
-        number::<100>,
-        EXPIRY,
-    ),
-    accepted(
-        "deleteConsumeQueueFilesInterval",
-        JavaType::Int,
-        number::<100>,
-        EXPIRY,
-    ),
-    accepted(
-        "destroyMapedFileIntervalForcibly",
-        JavaType::Int,
-        number::<120_000>,
-        EXPIRY,
-    ),
+    field("cleanResourceInterval", |c| {
+        millis(&mut c.store.expiry.clean_interval)
+    }),
+    field("deleteCommitLogFilesInterval", |c| {
+        millis(&mut c.store.expiry.log_file_pause)
+    }),
+    field("deleteConsumeQueueFilesInterval", |c| {
+        millis(&mut c.store.expiry.queue_file_pause)
+    }),
+    field("destroyMapedFileIntervalForcibly", |c| {
+        millis(&mut c.store.expiry.held_file_patience)
+    }),
     accepted(
         "redeleteHangedFileInterval",
         JavaType::Int,
         number::<120_000>,
-        EXPIRY,
+        "a file that is deleted is gone at once, whoever still reads it",
     ),
-    accepted("deleteWhen", JavaType::Text, |_| "04".to_owned(), EXPIRY).important(),
-    accepted("diskMaxUsedSpaceRatio", JavaType::Int, number::<75>, EXPIRY),
-    accepted("fileReservedTime", JavaType::Int, number::<72>, EXPIRY).important(),
+    field("deleteWhen", |c| {
+        Slot::Text(&mut c.store.expiry.delete_when)
+    })
+    .important(),
+    field("diskMaxUsedSpaceRatio", |c| {
+        Slot::Count32(&mut c.store.expiry.disk_max_used_percent)
+    }),
+    field("fileReservedTime", |c| {
+        hours(&mut c.store.expiry.file_reserved_time)
+    })
+    .important(),
     accepted(
         "putMsgIndexHightWater",
         JavaType::Int,
@@ -213,7 +207,10 @@ pub(super) static KEYS: &[Key] = &[
     field("flushDelayOffsetInterval", |c| {
         long_millis(&mut c.flush_delay_offset_interval)
     }),
-    accepted("cleanFileForciblyEnable", JavaType::Bool, yes, EXPIRY).important(),
+    field("cleanFileForciblyEnable", |c| {
+        Slot::Bool(&mut c.store.expiry.clean_forcibly)
+    })
+    .important(),
     accepted("warmMapedFileEnable", JavaType::Bool, no, WARM),
     field("offsetCheckInSlave", |c| {
         Slot::Bool(&mut c.store.offset_check_in_slave)

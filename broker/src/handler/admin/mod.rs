@@ -6,6 +6,7 @@
 //! | group    | 200, 201: make, list                                                         |
 //! | offset   | 222, 314: move a group, copy its offsets to another                          |
 //! | consumer | 203, 204: who is connected; 223, 307, 309: what their clients say of themselves |
+//! | clean    | 306, 316, 329: remove what has expired, or belongs to no topic              |
 //! | stats    | 202, 208, 300, 303: where queues stand, how far groups are, who consumes     |
 //!
 //! Changes are written to disk before they are answered, and what may touch the log is looked up, both off the
@@ -13,6 +14,7 @@
 //!
 //! Java 4.7.0 `broker/processor/AdminBrokerProcessor.java`.
 
+pub(super) mod clean;
 pub(super) mod consumer;
 pub(super) mod group;
 pub(super) mod offset;

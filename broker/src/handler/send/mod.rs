@@ -16,14 +16,15 @@ mod target;
 mod wishes;
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::sync::Arc;
 
 use remoting::body::batch;
 use remoting::code::response;
 use remoting::header::send::{SendReply, SendRequest};
 use remoting::{Answer, Command, Peer, Refusal};
-use store::{AppendError, Appended, BrokerRole, FlushDiskType, LogOffset, NewMessage};
+use store::{
+    AppendError, Appended, BrokerRole, FlushDiskType, LogOffset, NewMessage, disk_used_ratio,
+};
 use tracing::warn;
 
 use self::target::Target;
@@ -240,6 +241,7 @@ fn refuse(broker: &Broker, error: &AppendError) -> Refusal {
                 &broker.config.store.commit_log_dir,
                 &broker.config.store.root_dir,
             );
+            let used = |folder| disk_used_ratio(folder).unwrap_or(-1.0);
             let (log, root) = (used(log), used(root));
             let remark = format!(
                 "service not available now, maybe disk full, CL: {log:5.2} CQ: {root:5.2} INDEX: {root:5.2}, \
@@ -254,16 +256,5 @@ fn refuse(broker: &Broker, error: &AppendError) -> Refusal {
             warn!(%error, "refuse a message");
             Refusal::system_error("create mapped file failed, server is busy or broken.")
         }
-    }
-}
-
-/// The used part of the disk that a folder lies on, 0 to 1; −1 where there is none.
-/// Java 4.7.0 `UtilAll.getDiskPartitionSpaceUsedPercent`.
-fn used(folder: &Path) -> f64 {
-    match rustix::fs::statvfs(folder) {
-        Ok(disk) if disk.f_blocks > 0 => {
-            (disk.f_blocks - disk.f_bfree) as f64 / disk.f_blocks as f64
-        }
-        _ => -1.0,
     }
 }
