@@ -14,7 +14,7 @@ pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
 
 /// Broker keys of the third cluster: what Java waits for takes seconds here and not minutes. Delay level 1 is 1 s, 2 is 2 s,
 /// 3 to 17 are 1 s again (messages come back through 3 and above), 18 is 3 s. And filters by properties are on.
-/// Half messages are asked about when they are 1 s old, every 1.5 s, 4 times.
+/// Half messages are asked about when they are 1 s old, every 1.5 s, 4 times. Replies are not stored, traces not wanted.
 pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[
     (
         "messageDelayLevel",
@@ -24,6 +24,8 @@ pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[
     ("transactionTimeOut", "1000"),
     ("transactionCheckInterval", "1500"),
     ("transactionCheckMax", "4"),
+    ("storeReplyMessageEnable", "false"),
+    ("traceOn", "false"),
 ];
 
 /// Where a scenario runs.
@@ -142,6 +144,12 @@ pub const SCENARIOS: &[Scenario] = &[
     third("retry_given_back_by_hand"),
     third("retry_group_settings"),
     third("orderly_dead_letter"),
+    first("request_reply"),
+    first("request_unaided"),
+    first("request_timeout"),
+    first("request_reconnects"),
+    first("request_refused"),
+    third("request_not_stored"),
     second("late_consumer_from_timestamp"),
     second("late_consumer_from_first"),
     second("late_consumer_from_last"),

@@ -26,6 +26,10 @@ pub const TRANSACTION_PREPARED: &str = "TRAN_MSG";
 pub const UNIQ_KEY: &str = "UNIQ_KEY";
 /// The cluster that stored it; a reply to it goes there.
 pub const CLUSTER: &str = "CLUSTER";
+/// The client that sent a request message, and gets the reply.
+pub const REPLY_TO_CLIENT: &str = "REPLY_TO_CLIENT";
+/// When a reply was pushed to it, ms since 1970.
+pub const PUSH_REPLY_TIME: &str = "PUSH_REPLY_TIME";
 /// The topic a message was sent to at first, once it comes through a retry topic.
 pub const RETRY_TOPIC: &str = "RETRY_TOPIC";
 /// The broker's id of the message as it was sent at first, once it comes through a retry topic.

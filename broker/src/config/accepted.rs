@@ -26,8 +26,6 @@ pub(crate) const NO_QUEUE: &str =
     "such requests are answered as they come, so none grows old in a queue";
 /// The same for features that are still to be built.
 pub(crate) const SQL: &str = "there is no queue extension yet: SQL92 filters look at every record";
-/// The same for request-reply.
-pub(crate) const REPLIES: &str = "request-reply is not built yet";
 /// The same for replication.
 pub(crate) const REPLICATION: &str = "replication is not built yet";
 /// The same for the off-heap write buffer.

@@ -99,6 +99,8 @@ pub struct BrokerConfig {
     pub transaction_check_max: i32,
     /// `transactionCheckInterval`: pause between checks of half messages. Milliseconds; default 60000.
     pub transaction_check_interval: Duration,
+    /// `storeReplyMessageEnable`: replies to request messages are stored in their topic, too. Default true.
+    pub store_reply_message: bool,
     /// `aclEnable`: check access keys. Default false.
     pub acl_enable: bool,
     /// `enableDLegerCommitLog`: keep the log by Raft. Default false; not done here, see [`super::settle`].
@@ -173,6 +175,7 @@ impl BrokerConfig {
             transaction_timeout: ms(6_000),
             transaction_check_max: 15,
             transaction_check_interval: ms(60_000),
+            store_reply_message: true,
             acl_enable: false,
             dledger_enable: false,
             address_server_domain: "jmenv.tbsite.net".to_owned(),

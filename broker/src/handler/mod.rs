@@ -59,6 +59,9 @@ fn serve(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> Answer {
         request::SEND_MESSAGE | request::SEND_MESSAGE_V2 | request::SEND_BATCH_MESSAGE => {
             send::send(broker, peer, request)
         }
+        request::SEND_REPLY_MESSAGE | request::SEND_REPLY_MESSAGE_V2 => {
+            send::reply::reply(broker, peer, request)
+        }
         request::CONSUMER_SEND_MSG_BACK => send_back::send_back(broker, request),
         request::PULL_MESSAGE | request::LITE_PULL_MESSAGE => pull::pull(broker, peer, &request),
         request::UPDATE_CONSUMER_OFFSET => offset::update(broker, peer, &request).into(),

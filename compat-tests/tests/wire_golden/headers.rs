@@ -21,6 +21,7 @@ use remoting::header::offset::{
 };
 use remoting::header::pull::{PullReply, PullRequest};
 use remoting::header::query::{QueryMessageReply, QueryMessageRequest, ViewMessageRequest};
+use remoting::header::reply::PushReplyRequest;
 use remoting::header::route::{
     GetRouteInfoRequest, QueryDataVersionReply, QueryDataVersionRequest, RegisterBrokerReply,
     RegisterBrokerRequest, UnregisterBrokerRequest,
@@ -75,6 +76,9 @@ fn request_again(command: &Command) -> Option<Result<ExtFields, HeaderError>> {
         }
         request::NOTIFY_CONSUMER_IDS_CHANGED => {
             written_again!(command, NotifyConsumerIdsChangedRequest)
+        }
+        request::PUSH_REPLY_MESSAGE_TO_CLIENT => {
+            written_again!(command, PushReplyRequest<'_>)
         }
         request::PUT_KV_CONFIG => written_again!(command, PutKVConfigRequest),
         request::GET_KV_CONFIG => written_again!(command, GetKVConfigRequest),

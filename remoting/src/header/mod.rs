@@ -72,6 +72,7 @@ pub mod kv;
 pub mod offset;
 pub mod pull;
 pub mod query;
+pub mod reply;
 pub mod route;
 pub mod seek;
 pub mod send;

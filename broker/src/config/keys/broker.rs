@@ -1,7 +1,7 @@
 //! The rows of Java 4.7.0's `BrokerConfig`, in its order.
 
 use super::super::accepted::{
-    EXECUTOR, EXECUTOR_QUEUE, NO_QUEUE, REPLIES, SQL, UNREAD, no, nothing, number, yes,
+    EXECUTOR, EXECUTOR_QUEUE, NO_QUEUE, SQL, UNREAD, no, nothing, number, yes,
 };
 use super::super::value::{JavaType, Slot};
 use super::{Key, accepted, field, long_millis, millis};
@@ -276,5 +276,7 @@ pub(super) static KEYS: &[Key] = &[
     })
     .important(),
     field("aclEnable", |c| Slot::Bool(&mut c.acl_enable)).important(),
-    accepted("storeReplyMessageEnable", JavaType::Bool, yes, REPLIES),
+    field("storeReplyMessageEnable", |c| {
+        Slot::Bool(&mut c.store_reply_message)
+    }),
 ];

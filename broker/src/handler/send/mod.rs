@@ -1,4 +1,4 @@
-//! Sends: 10, 310 (the same with one-letter fields) and 320 (several messages at once).
+//! Sends: 10, 310 (the same with one-letter fields) and 320 (several messages at once). Replies are sends too (`reply`).
 //!
 //! ```text
 //! header ▶ may it be sent, and where (`target`) ▶ what do its properties ask (`wishes`) ▶ append ▶ durable? ▶ reply
@@ -12,6 +12,7 @@
 //! `CLUSTER`, as later versions do, since request-reply needs it; the reply's `transactionId` is the message's `UNIQ_KEY`;
 //! a flush that fails is an error.
 
+pub(super) mod reply;
 mod target;
 mod wishes;
 

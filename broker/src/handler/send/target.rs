@@ -38,6 +38,16 @@ pub(super) struct Target<'a> {
     pub(super) dead: bool,
 }
 
+impl Target<'_> {
+    /// The same with strings of its own.
+    pub(super) fn into_owned(self) -> Target<'static> {
+        Target {
+            topic: Cow::Owned(self.topic.into_owned()),
+            ..self
+        }
+    }
+}
+
 /// Where this send goes. Makes its topic if that is allowed, in memory only (`made`).
 pub(super) fn of<'a>(
     broker: &Broker,

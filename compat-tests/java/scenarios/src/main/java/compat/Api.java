@@ -3,10 +3,15 @@ package compat;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BiFunction;
+
+import io.netty.channel.ChannelFuture;
 
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.impl.MQClientAPIImpl;
@@ -74,6 +79,46 @@ final class Api {
             addresses.add(address.toString());
         }
         return addresses;
+    }
+
+    /** Whether this client has a class. */
+    static boolean has(String name) {
+        try {
+            Class.forName(name);
+            return true;
+        } catch (ClassNotFoundException none) {
+            return false;
+        }
+    }
+
+    /** What a client of another version has and this source may not name, seen through an interface with the same methods. */
+    static <T> T as(Class<T> face, Object target) {
+        return face.cast(Proxy.newProxyInstance(face.getClassLoader(), new Class<?>[] {face}, (proxy, method, args) ->
+            call(target.getClass().getMethod(method.getName(), method.getParameterTypes()), target, args)));
+    }
+
+    /** An object of an interface that this source may not name; it is told each call's name and arguments. */
+    static Object listener(Class<?> face, BiFunction<String, Object[], Object> told) {
+        return Proxy.newProxyInstance(face.getClassLoader(), new Class<?>[] {face}, (proxy, method, args) -> {
+            Object answer = told.apply(method.getName(), args);
+            return method.getReturnType() == void.class ? null : answer;
+        });
+    }
+
+    static Object callStatic(String type, String name, Class<?>[] types, Object... args) throws ReflectiveOperationException {
+        return call(Class.forName(type).getMethod(name, types), null, args);
+    }
+
+    /** Cuts every connection of a client, as a network would. */
+    static void cutConnections(DefaultMQProducer producer) throws ReflectiveOperationException {
+        RemotingClient client = calls(producer).getRemotingClient();
+        Field field = client.getClass().getDeclaredField("channelTables");
+        field.setAccessible(true);
+        for (Object wrapper : List.copyOf(((Map<?, ?>) field.get(client)).values())) {
+            Field future = wrapper.getClass().getDeclaredField("channelFuture");
+            future.setAccessible(true);
+            ((ChannelFuture) future.get(wrapper)).channel().close().awaitUninterruptibly();
+        }
     }
 
     private static Object call(Method method, Object target, Object... args) {

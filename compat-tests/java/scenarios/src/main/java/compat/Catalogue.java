@@ -72,6 +72,13 @@ final class Catalogue {
         ALL.put("sql_retried", Filters::retried);
         ALL.put("sql_unknown", Filters::unknown);
 
+        ALL.put("request_reply", RequestReply::answered);
+        ALL.put("request_unaided", RequestReply::unaided);
+        ALL.put("request_timeout", RequestReply::timeout);
+        ALL.put("request_reconnects", RequestReply::reconnects);
+        ALL.put("request_refused", RequestReply::refused);
+        ALL.put("request_not_stored", RequestReply::notStored);
+
         ALL.put("retry_until_it_works", Retry::untilItWorks);
         ALL.put("retry_level_of_the_consumer", Retry::levelOfTheConsumer);
         ALL.put("retry_dead_letter", Retry::deadLetterAfterMax);
