@@ -28,21 +28,54 @@ const MARK: u64 = 0x524D_512D_5253_0001;
 /// Java goes back this much further, for messages stored within one flush.
 const SLACK_MS: i64 = 3000;
 
+/// Bytes of the file that mean something.
+const USED_BYTES: usize = 80;
+
 /// What the file says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Settled {
-    pub(crate) log_timestamp_ms: i64,
-    pub(crate) queue_timestamp_ms: i64,
-    pub(crate) index_timestamp_ms: i64,
-    /// `None` when Java wrote last.
-    pub(crate) log_offset: Option<u64>,
-    /// Java leaves it alone; 0 when no topic was ever deleted.
-    pub(crate) deleted_upto: u64,
+pub struct Settled {
+    /// Messages stored before are on disk in the log. Milliseconds since 1970, as the others.
+    pub log_timestamp_ms: i64,
+    /// … and in the queues.
+    pub queue_timestamp_ms: i64,
+    /// … and in full index files.
+    pub index_timestamp_ms: i64,
+    /// Records below it are on disk everywhere; `None` when Java wrote last.
+    pub log_offset: Option<u64>,
+    /// Queues of records below it may be missing. Java leaves it alone; 0 when no topic was ever deleted.
+    pub deleted_upto: u64,
 }
 
 impl Settled {
+    /// Reads the file's first bytes; more may follow. A part whose CRC is wrong counts as not written.
+    #[must_use]
+    pub fn decode(bytes: &[u8; USED_BYTES]) -> Settled {
+        let u32_at = |at: usize| {
+            let field = bytes.get(at..).and_then(<[u8]>::first_chunk);
+            field.map_or(0, |field| u32::from_be_bytes(*field))
+        };
+        let u64_at = |at: usize| u64::from(u32_at(at)) << 32 | u64::from(u32_at(at + 4));
+        let crc = |range: Range<usize>| bytes.get(range).map_or(0, crc32fast::hash);
+        let [log, queue, index] = [0, 8, 16].map(|at| u64_at(at) as i64);
+        let ours = u64_at(24) == MARK
+            && u32_at(64) == crc(24..64)
+            && (0..24).step_by(8).all(|at| u64_at(at) == u64_at(at + 40));
+        Settled {
+            log_timestamp_ms: log,
+            queue_timestamp_ms: queue,
+            index_timestamp_ms: index,
+            log_offset: ours.then(|| u64_at(32)),
+            deleted_upto: if u32_at(76) == crc(68..76) {
+                u64_at(68)
+            } else {
+                0
+            },
+        }
+    }
+
     /// The time from before which recovery need not look, by Java's rule.
-    pub(crate) fn safe_timestamp_ms(&self, with_index: bool) -> i64 {
+    #[must_use]
+    pub fn safe_timestamp_ms(&self, with_index: bool) -> i64 {
         let safe = self
             .log_timestamp_ms
             .min(self.queue_timestamp_ms)
@@ -81,23 +114,11 @@ impl Checkpoint {
 
     /// What it says now.
     pub(crate) fn read(&self) -> Settled {
-        let [log, queue, index] = [0, 8, 16].map(|at| self.words.u64(at) as i64);
-        let ours = self.words.u64(24) == MARK
-            && self.words.u32(64) == self.crc(24..64)
-            && (0..24)
-                .step_by(8)
-                .all(|at| self.words.u64(at) == self.words.u64(at + 40));
-        Settled {
-            log_timestamp_ms: log,
-            queue_timestamp_ms: queue,
-            index_timestamp_ms: index,
-            log_offset: ours.then(|| self.words.u64(32)),
-            deleted_upto: if self.words.u32(76) == self.crc(68..76) {
-                self.words.u64(68)
-            } else {
-                0
-            },
+        let mut bytes = [0; USED_BYTES];
+        for (at, word) in (0..).step_by(4).zip(bytes.as_chunks_mut::<4>().0) {
+            *word = self.words.u32(at).to_be_bytes();
         }
+        Settled::decode(&bytes)
     }
 
     /// Writes how far the log was when a topic was deleted, to disk too. Blocks.

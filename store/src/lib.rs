@@ -15,6 +15,7 @@ mod dispatch;
 mod error;
 mod flush;
 mod index;
+pub mod inspect;
 mod java_hash;
 mod lock;
 mod mapped;

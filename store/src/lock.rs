@@ -13,7 +13,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -70,6 +70,42 @@ impl StoreLock {
             inode,
             _log_dir: log_dir,
         })
+    }
+}
+
+/// Keeps brokers, Java's too, from opening a store while it is read; others may read it as well. Makes and changes
+/// nothing: a store without a `lock` file is kept from our brokers only, by its log's folder.
+pub struct ReadLock {
+    _file: Option<File>,
+    _log_dir: Option<File>,
+}
+
+impl ReadLock {
+    /// Takes it. Not for a process that has the store open itself: it would give up that lock.
+    ///
+    /// # Errors
+    /// `AlreadyStarted` if a broker has the store, or its log, open.
+    pub fn take(root: &Path, log_dir: &Path) -> Result<ReadLock, StoreError> {
+        let path = paths::lock(root);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            opened => Some(opened.map_err(StoreError::io("open", &path))?),
+        };
+        if let Some(file) = &file {
+            fcntl_lock(file, FlockOperation::NonBlockingLockShared)
+                .map_err(|errno| refused(errno, &path))?;
+        }
+        let log_dir_lock = File::open(log_dir).ok();
+        let locked = log_dir_lock
+            .as_ref()
+            .map(|dir| flock(dir, FlockOperation::NonBlockingLockShared));
+        match locked {
+            Some(Err(Errno::AGAIN)) => Err(refused(Errno::AGAIN, log_dir)),
+            _ => Ok(ReadLock {
+                _file: file,
+                _log_dir: log_dir_lock,
+            }),
+        }
     }
 }
 

@@ -14,25 +14,30 @@ use crate::api::QueueEntry;
 use crate::offset::{LogOffset, QueueOffset};
 
 /// Bytes of one entry.
-pub(crate) const ENTRY_BYTES: u64 = 20;
+pub const ENTRY_BYTES: u64 = 20;
 
 /// One entry, as it is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) log_offset: i64,
-    pub(crate) record_bytes: i32,
-    pub(crate) tags_code: i64,
+pub struct Entry {
+    /// First byte of the record; negative in no entry that was ever written.
+    pub log_offset: i64,
+    /// Bytes of the whole record.
+    pub record_bytes: i32,
+    /// Java hash of the tag; for a delayed message its due time; below −2^31 an address in `consumequeue_ext`.
+    pub tags_code: i64,
 }
 
 impl Entry {
     /// Stands in for an entry that was never there.
-    pub(crate) const BLANK: Entry = Entry {
+    pub const BLANK: Entry = Entry {
         log_offset: 0,
         record_bytes: i32::MAX,
         tags_code: 0,
     };
 
-    pub(crate) fn encode(self) -> [u8; ENTRY_BYTES as usize] {
+    /// Its bytes.
+    #[must_use]
+    pub fn encode(self) -> [u8; ENTRY_BYTES as usize] {
         let mut out = [0; ENTRY_BYTES as usize];
         let (offset, rest) = out.split_at_mut(8);
         let (size, tags) = rest.split_at_mut(4);
@@ -42,7 +47,9 @@ impl Entry {
         out
     }
 
-    pub(crate) fn decode(bytes: &[u8; ENTRY_BYTES as usize]) -> Entry {
+    /// Reads its bytes, whatever they are.
+    #[must_use]
+    pub fn decode(bytes: &[u8; ENTRY_BYTES as usize]) -> Entry {
         let [a, b, c, d, e, f, g, h, i, j, k, l, tags @ ..] = *bytes;
         Entry {
             log_offset: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
@@ -52,7 +59,8 @@ impl Entry {
     }
 
     /// Whether recovery may go on behind this entry.
-    pub(crate) fn is_valid(self) -> bool {
+    #[must_use]
+    pub fn is_valid(self) -> bool {
         self.log_offset >= 0 && self.record_bytes > 0
     }
 

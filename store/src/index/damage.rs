@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The index can be lost without losing a message, so damage to it must never stop a start. What is looked at costs
-//! a few pages a file, and the slots of the last one. The rule that is easy to
+//! a few pages a file, and the slots of the last one; `mqstore check` looks at everything. The rule that is easy to
 //! break: a new file takes the name of the old one, for the order of the names is the order of the files.
 //! Java 4.7.0 `store/index/IndexService.java` (`load`) believes every header.
 

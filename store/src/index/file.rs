@@ -21,12 +21,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::header::{HEADER_BYTES, Header};
+use super::header::{Header, INDEX_HEADER_BYTES};
 use crate::java_hash;
 use crate::mapped::words::Words;
 
 const SLOT_BYTES: usize = 4;
-const ENTRY_BYTES: usize = 20;
+/// Bytes of one entry.
+pub const INDEX_ENTRY_BYTES: usize = 20;
 
 /// The room of so many entries' bytes is taken from the disk at a time: 50,000 entries and a bit.
 const STEP_BYTES: u64 = 1024 * 1024;
@@ -42,17 +43,17 @@ pub(super) struct Shape {
 impl Shape {
     /// Bytes of a file.
     pub(super) fn bytes(self) -> u64 {
-        HEADER_BYTES as u64
+        INDEX_HEADER_BYTES as u64
             + u64::from(self.slots) * SLOT_BYTES as u64
-            + u64::from(self.entries) * ENTRY_BYTES as u64
+            + u64::from(self.entries) * INDEX_ENTRY_BYTES as u64
     }
 
     fn slot_at(self, hash: u32) -> usize {
-        HEADER_BYTES + (hash % self.slots) as usize * SLOT_BYTES
+        INDEX_HEADER_BYTES + (hash % self.slots) as usize * SLOT_BYTES
     }
 
     fn entry_at(self, entry: u32) -> usize {
-        HEADER_BYTES + self.slots as usize * SLOT_BYTES + entry as usize * ENTRY_BYTES
+        INDEX_HEADER_BYTES + self.slots as usize * SLOT_BYTES + entry as usize * INDEX_ENTRY_BYTES
     }
 }
 
@@ -60,6 +61,33 @@ impl Shape {
 pub(super) fn key_hash(topic: &[u8], key: &[u8]) -> u32 {
     let joined = java_hash::extend(java_hash::extend(java_hash::java_hash(topic), b"#"), key);
     joined.checked_abs().unwrap_or(0).unsigned_abs()
+}
+
+/// One entry as it is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// Of `topic#key`, made positive.
+    pub hash: u32,
+    /// Where the message lies.
+    pub log_offset: u64,
+    /// Its store time, from the file's first message. Java's are never negative.
+    pub seconds: u32,
+    /// The entry before it in its slot, 0 for none.
+    pub previous: u32,
+}
+
+impl IndexEntry {
+    /// Reads its bytes, whatever they are.
+    #[must_use]
+    pub fn decode(bytes: &[u8; INDEX_ENTRY_BYTES]) -> IndexEntry {
+        let [h0, h1, h2, h3, offset @ .., s0, s1, s2, s3, p0, p1, p2, p3] = *bytes;
+        IndexEntry {
+            hash: u32::from_be_bytes([h0, h1, h2, h3]),
+            log_offset: u64::from_be_bytes(offset),
+            seconds: u32::from_be_bytes([s0, s1, s2, s3]),
+            previous: u32::from_be_bytes([p0, p1, p2, p3]),
+        }
+    }
 }
 
 /// See the module.

@@ -14,7 +14,7 @@
 use crate::mapped::words::Words;
 
 /// Bytes of it.
-pub(super) const HEADER_BYTES: usize = 40;
+pub const INDEX_HEADER_BYTES: usize = 40;
 
 const BEGIN_TIMESTAMP_AT: usize = 0;
 const END_TIMESTAMP_AT: usize = 8;
@@ -22,6 +22,43 @@ const BEGIN_LOG_OFFSET_AT: usize = 16;
 const END_LOG_OFFSET_AT: usize = 24;
 const PUTS_AT: usize = 32;
 const NEXT_ENTRY_AT: usize = 36;
+
+/// The head as it is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexHeader {
+    /// Store time of the first message. Milliseconds since 1970.
+    pub begin_timestamp_ms: i64,
+    /// Store time of the last message. Milliseconds since 1970.
+    pub end_timestamp_ms: i64,
+    /// Where the first message lies.
+    pub begin_log_offset: u64,
+    /// Where the last message lies.
+    pub end_log_offset: u64,
+    /// How often something was put in; 4.9.8 counts the slots used instead.
+    pub puts: u32,
+    /// Number of the next entry, as it stands there; entries begin at 1.
+    pub next_entry: u32,
+}
+
+impl IndexHeader {
+    /// Reads its bytes, whatever they are.
+    #[must_use]
+    pub fn decode(bytes: &[u8; INDEX_HEADER_BYTES]) -> IndexHeader {
+        let u32_at = |at: usize| {
+            let field = bytes.get(at..).and_then(<[u8]>::first_chunk);
+            field.map_or(0, |field| u32::from_be_bytes(*field))
+        };
+        let u64_at = |at: usize| u64::from(u32_at(at)) << 32 | u64::from(u32_at(at + 4));
+        IndexHeader {
+            begin_timestamp_ms: u64_at(BEGIN_TIMESTAMP_AT) as i64,
+            end_timestamp_ms: u64_at(END_TIMESTAMP_AT) as i64,
+            begin_log_offset: u64_at(BEGIN_LOG_OFFSET_AT),
+            end_log_offset: u64_at(END_LOG_OFFSET_AT),
+            puts: u32_at(PUTS_AT),
+            next_entry: u32_at(NEXT_ENTRY_AT),
+        }
+    }
+}
 
 /// The head of `0`, read and written in place.
 pub(super) struct Header<'a>(pub(super) &'a Words);

@@ -12,4 +12,7 @@ mod file;
 mod header;
 mod service;
 
+pub use file::{INDEX_ENTRY_BYTES, IndexEntry};
+pub use header::{INDEX_HEADER_BYTES, IndexHeader};
 pub(crate) use service::IndexService;
+pub use service::hashes;

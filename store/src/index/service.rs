@@ -264,7 +264,7 @@ impl IndexService {
 }
 
 /// The hashes a message is found under: that of its unique key, then those of its keys. None if it was rolled back.
-pub(super) fn hashes(record: &Record<'_>, handles: &Handles<'_>) -> impl Iterator<Item = u32> {
+pub fn hashes(record: &Record<'_>, handles: &Handles<'_>) -> impl Iterator<Item = u32> {
     let rolled_back = record.sys_flag & TRANSACTION_MASK == TRANSACTION_ROLLBACK;
     let (topic, keys) = (record.topic, handles.keys.unwrap_or_default());
     let words = keys

@@ -53,7 +53,8 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 /// What lies at some place of the log.
-pub(crate) enum Frame<'a> {
+pub enum Frame<'a> {
+    /// A whole record.
     Message(Record<'a>),
     /// The rest of the file is unused.
     Blank,
@@ -136,17 +137,21 @@ impl<'a> Record<'a> {
 /// The properties that the dispatcher needs, found in one pass. Of several with one name the last
 /// counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Handles<'a> {
-    pub(crate) tags: Option<&'a [u8]>,
-    /// Separated by blanks.
-    pub(crate) keys: Option<&'a [u8]>,
-    pub(crate) unique_key: Option<&'a [u8]>,
-    /// Delay level, as text.
-    pub(crate) delay: Option<&'a [u8]>,
+pub struct Handles<'a> {
+    /// `TAGS`.
+    pub tags: Option<&'a [u8]>,
+    /// `KEYS`, separated by blanks.
+    pub keys: Option<&'a [u8]>,
+    /// `UNIQ_KEY`.
+    pub unique_key: Option<&'a [u8]>,
+    /// `DELAY`: a level, as text.
+    pub delay: Option<&'a [u8]>,
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn handles(&self) -> Handles<'a> {
+    /// The properties that queue and index entries are made of.
+    #[must_use]
+    pub fn handles(&self) -> Handles<'a> {
         let mut handles = Handles::default();
         for (name, value) in properties(self.properties) {
             match name {
@@ -163,7 +168,7 @@ impl<'a> Record<'a> {
 
 /// Splits `name \x01 value \x02 …`. Items that are not exactly a name and a value are left out, and
 /// the last `\x02` may be missing. Java 4.7.0 `MessageDecoder.string2messageProperties`.
-pub(crate) fn properties(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub fn properties(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     text.split(|byte| *byte == 2).filter_map(|item| {
         let at = item.iter().position(|byte| *byte == 1)?;
         let (name, rest) = item.split_at(at);
@@ -175,8 +180,11 @@ pub(crate) fn properties(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Reads what `bytes` begin with.
-pub(crate) fn frame(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
+/// Reads what `bytes` begin with; more may follow it.
+///
+/// # Errors
+/// When that is neither a whole record nor the head of a filler.
+pub fn frame(bytes: &[u8]) -> Result<Frame<'_>, DecodeError> {
     let mut fields = Fields { bytes };
     let cut = DecodeError::Cut { bytes: bytes.len() };
     let record_bytes = fields.u32().ok_or(cut)?;

@@ -25,11 +25,11 @@
 //! Java 4.7.0 `store/CommitLog.java`: `calMsgLength`, `doAppend`; `MessageSysFlag.java`.
 
 /// Marks a message.
-pub(crate) const MESSAGE_MAGIC: u32 = 0xDAA3_20A7;
+pub const MESSAGE_MAGIC: u32 = 0xDAA3_20A7;
 /// Marks the filler behind the last message of a file.
 pub(crate) const BLANK_MAGIC: u32 = 0xCBD4_3194;
 /// Length and magic of a filler: as much is always left at the end of a file.
-pub(crate) const BLANK_BYTES: u64 = 8;
+pub const BLANK_BYTES: u64 = 8;
 
 pub(crate) const QUEUE_OFFSET_AT: usize = 20;
 pub(crate) const LOG_OFFSET_AT: usize = 28;
@@ -61,7 +61,8 @@ pub(crate) fn is_transactional(sys_flag: i32) -> bool {
 }
 
 /// Whether a message of this `sys_flag` has an entry in its queue.
-pub(crate) fn has_queue_entry(sys_flag: i32) -> bool {
+#[must_use]
+pub fn has_queue_entry(sys_flag: i32) -> bool {
     !matches!(
         sys_flag & TRANSACTION_MASK,
         TRANSACTION_PREPARED | TRANSACTION_ROLLBACK
