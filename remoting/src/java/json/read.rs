@@ -217,7 +217,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, JsonError> {
-        self.deserialize_map(visitor)
+        // Serde would take a list for an object without names.
+        match self.text.peek() {
+            Some(b'[') => Err(self.text.wrong("an object")),
+            _ => self.deserialize_map(visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -31,6 +31,13 @@ enum Kind {
 }
 
 #[test]
+fn a_list_is_no_object() {
+    for text in ["[]", "[1,2]", r#"["b",6]"#] {
+        assert!(read::<Queue>(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn strings_are_escaped_as_fastjson_does() {
     let table = BTreeMap::from([("a\tb\"c\\d/e'f<>&", "v\u{1}\u{2028}\u{7f}\u{80}中")]);
     assert_eq!(
