@@ -13,8 +13,8 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use remoting::{Reserved, Server, ServerConfig};
@@ -190,9 +190,11 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
         let ha_port = port.saturating_add(1);
         let holds = Arc::new(Holds::default());
         let bells = Arc::new(Bells::default());
+        let loaded = Arc::new(OnceLock::new());
         let listeners = Listeners {
             holds: Arc::clone(&holds),
             bells: Arc::clone(&bells),
+            filters: Arc::clone(&loaded),
         };
         let store = Store::open(config.store.clone(), Arc::new(listeners))?;
         let tables = Tables::load(&config, &store, &bells);
@@ -205,6 +207,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
         } = tables.inspect_err(|_| {
             store.close();
         })?;
+        let _ = loaded.set(Arc::clone(&filters)); // it was empty
         Ok(Arc::new(Broker {
             ha_address: format!("{}:{ha_port}", addresses.ha.ip),
             message_ids: MessageIds::of(store_host),

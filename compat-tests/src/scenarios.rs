@@ -13,7 +13,8 @@ pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
 ];
 
 /// Broker keys of the third cluster: what Java waits for takes seconds here and not minutes. Delay level 1 is 1 s, 2 is 2 s,
-/// 3 to 17 are 1 s again (messages come back through 3 and above), 18 is 3 s. And filters by properties are on.
+/// 3 to 17 are 1 s again (messages come back through 3 and above), 18 is 3 s. Filters by properties are on, their verdicts
+/// kept as bits in the queues' extension.
 /// Half messages are asked about when they are 1 s old, every 1.5 s, 4 times. Replies are not stored, traces not wanted.
 pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[
     (
@@ -21,6 +22,9 @@ pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[
         "1s 2s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 3s",
     ),
     ("enablePropertyFilter", "true"),
+    ("enableConsumeQueueExt", "true"),
+    ("mappedFileSizeConsumeQueueExt", "65536"),
+    ("enableCalcFilterBitMap", "true"),
     ("transactionTimeOut", "1000"),
     ("transactionCheckInterval", "1500"),
     ("transactionCheckMax", "4"),

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
+use crate::consume_queue::ext_unit::ExtUnit;
 use crate::offset::{LogOffset, QueueOffset};
+use crate::record::Record;
 
 /// Where a message was put. It is in the log; whether it is on disk, `Store::durable` tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,13 @@ pub struct Arrival<'a> {
 pub trait Arrivals: Send + Sync {
     /// The message's queue entry is readable.
     fn arrived(&self, arrival: &Arrival<'_>);
+
+    /// Before its entry is written, when queues have an extension: the bit map of those who want the message; `None`
+    /// without one. Asked for records that recovery sees again too.
+    fn filter_bits(&self, topic: &str, record: &Record<'_>) -> Option<Vec<u8>> {
+        let _ = (topic, record);
+        None
+    }
 }
 
 impl Arrivals for () {
@@ -57,6 +66,12 @@ impl Arrivals for () {
 pub trait Select {
     /// By the code in the queue entry, before the record is touched.
     fn entry(&mut self, tags_code: i64) -> bool;
+
+    /// By what the queue's extension says, for entries that have a unit in it.
+    fn unit(&mut self, unit: &ExtUnit<'_>) -> bool {
+        let _ = unit;
+        true
+    }
 
     /// By the record itself.
     fn record(&mut self, record: &[u8]) -> bool {

@@ -14,6 +14,8 @@ use crate::record::layout::BLANK_BYTES;
 
 /// A smaller log file would hold next to nothing.
 const LEAST_LOG_FILE_BYTES: u32 = 4096;
+/// The same for a file of a queue's extension.
+const LEAST_EXT_FILE_BYTES: u32 = 4096;
 /// What a record has besides body and properties, and a bit.
 const LEAST_MESSAGE_BYTES: u32 = 256;
 
@@ -101,6 +103,10 @@ pub struct StoreConfig {
     /// `mappedFileSizeConsumeQueue`: bytes of one queue file, rounded up to whole entries of 20.
     /// Java default 6,000,000.
     pub consume_queue_file_bytes: u32,
+    /// `enableConsumeQueueExt`: whether queues have an extension. Java default false.
+    pub consume_queue_ext_enable: bool,
+    /// `mappedFileSizeConsumeQueueExt`: bytes of one file of it. Java default 48 MiB.
+    pub consume_queue_ext_file_bytes: u32,
     /// `flushDiskType`. Java default `ASYNC_FLUSH`.
     pub flush_disk_type: FlushDiskType,
     /// `brokerRole`. Java default `ASYNC_MASTER`.
@@ -162,6 +168,8 @@ impl Default for StoreConfig {
             commit_log_dir: home.join("store").join("commitlog"),
             commit_log_file_bytes: 1024 * 1024 * 1024,
             consume_queue_file_bytes: 300_000 * 20,
+            consume_queue_ext_enable: false,
+            consume_queue_ext_file_bytes: 48 * 1024 * 1024,
             flush_disk_type: FlushDiskType::Async,
             broker_role: BrokerRole::AsyncMaster,
             flush_interval: Duration::from_millis(500),
@@ -216,6 +224,13 @@ impl StoreConfig {
         }
         if self.commit_log_file_bytes < LEAST_LOG_FILE_BYTES {
             return refuse("mappedFileSizeCommitLog", "must be 4096 bytes or more");
+        }
+        let ext = self.consume_queue_ext_file_bytes;
+        if self.consume_queue_ext_enable && ext < LEAST_EXT_FILE_BYTES {
+            return refuse(
+                "mappedFileSizeConsumeQueueExt",
+                "must be 4096 bytes or more",
+            );
         }
         let most = u64::from(self.commit_log_file_bytes) - BLANK_BYTES;
         let (log_file, limit) = (self.commit_log_file_bytes, self.max_message_bytes);

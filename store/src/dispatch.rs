@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::api::{Arrival, Arrivals};
 use crate::commit_log::CommitLog;
+use crate::consume_queue::ext_unit::ExtUnit;
 use crate::consume_queue::queue::Put;
 use crate::consume_queue::table::QueueTable;
 use crate::consume_queue::unit::Entry;
@@ -76,6 +77,14 @@ impl Progress {
     }
 }
 
+/// Where entries go.
+#[derive(Clone, Copy)]
+pub(crate) struct Entries<'a> {
+    pub(crate) queues: &'a QueueTable,
+    pub(crate) levels: &'a DelayLevels,
+    pub(crate) arrivals: &'a dyn Arrivals,
+}
+
 /// Writes the entries of one record for recovery. A record whose entries are there already changes
 /// nothing.
 ///
@@ -83,12 +92,11 @@ impl Progress {
 /// When there is no room for them. The same record may be put again.
 pub(crate) fn put(
     record: &Record<'_>,
-    queues: &QueueTable,
+    entries: Entries<'_>,
     index: Option<&IndexService>,
-    levels: &DelayLevels,
 ) -> Result<(), StoreError> {
     let handles = record.handles();
-    put_queue_entry(record, &handles, queues, levels)?;
+    put_queue_entry(record, &handles, entries)?;
     index.map_or(Ok(()), |index| index.put(record, &handles))
 }
 
@@ -103,9 +111,13 @@ struct Added<'a> {
 fn put_queue_entry<'a>(
     record: &Record<'a>,
     handles: &Handles<'_>,
-    queues: &QueueTable,
-    levels: &DelayLevels,
+    entries: Entries<'_>,
 ) -> Result<Option<Added<'a>>, StoreError> {
+    let Entries {
+        queues,
+        levels,
+        arrivals,
+    } = entries;
     if !has_queue_entry(record.sys_flag) {
         return Ok(None);
     }
@@ -129,9 +141,15 @@ fn put_queue_entry<'a>(
         return Ok(None);
     }
     let place = (&*topic, id, record.log_offset.unsigned_abs());
-    let put = queues.with_queue_of(place, |queue| {
-        queue.put(entry, record.queue_offset, record.store_timestamp_ms)
-    });
+    let bits = queues
+        .have_ext()
+        .then(|| arrivals.filter_bits(&topic, record));
+    let unit = ExtUnit {
+        tags_code,
+        store_timestamp_ms: record.store_timestamp_ms,
+        filter_bits: bits.as_ref().and_then(Option::as_deref).unwrap_or_default(),
+    };
+    let put = queues.with_queue_of(place, |queue| queue.put(entry, record.queue_offset, &unit));
     Ok(match put.transpose()? {
         Some(Put::Added(queue_offset)) => Some(Added {
             topic,
@@ -221,7 +239,12 @@ impl Dispatcher {
 
     fn dispatch(&self, record: &Record<'_>) -> bool {
         let handles = record.handles();
-        let entry = || put_queue_entry(record, &handles, &self.queues, &self.levels);
+        let entries = Entries {
+            queues: &self.queues,
+            levels: &self.levels,
+            arrivals: &*self.arrivals,
+        };
+        let entry = || put_queue_entry(record, &handles, entries);
         let Some(added) = self.until_it_works(entry) else {
             return false;
         };

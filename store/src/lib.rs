@@ -31,6 +31,7 @@ pub use api::{
     Appended, Arrival, Arrivals, Everything, QueryResult, QueueEntry, QueueRead, ReadStatus, Select,
 };
 pub use config::{BrokerRole, ExpiryConfig, FlushDiskType, StoreConfig};
+pub use consume_queue::ext_unit::ExtUnit;
 pub use delay_levels::{DelayLevels, SCHEDULE_TOPIC};
 pub use error::{AppendError, FlushError, Illegal, StoreError, Unavailable};
 pub use flush::Durable;

@@ -3,6 +3,7 @@
 //! | path                                    | what                                        |
 //! |-----------------------------------------|---------------------------------------------|
 //! | `consumequeue/<topic>/<queue>/<20 digits>` | queue entries                            |
+//! | `consumequeue_ext/<topic>/<queue>/<20 digits>` | what else is known of a message  |
 //! | `index/<yyyyMMddHHmmssSSS>`             | hash index by key                           |
 //! | `checkpoint` `abort` `lock`             | three timestamps, "still open", one owner   |
 //! | `cut/<20 digits>`, `cut/<17 digits>`    | ours: what a damaged log lost at its end, and damaged index files |
@@ -15,6 +16,10 @@ use std::path::{Path, PathBuf};
 
 pub(crate) fn consume_queue_dir(root: &Path) -> PathBuf {
     root.join("consumequeue")
+}
+
+pub(crate) fn consume_queue_ext_dir(root: &Path) -> PathBuf {
+    root.join("consumequeue_ext")
 }
 
 pub(crate) fn index_dir(root: &Path) -> PathBuf {

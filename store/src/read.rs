@@ -12,10 +12,13 @@ use crate::api::{QueueRead, ReadStatus, Select};
 use crate::commit_log::CommitLog;
 use crate::config::{BrokerRole, StoreConfig};
 use crate::consume_queue::entries::Entries;
+use crate::consume_queue::ext::Units;
 use crate::consume_queue::queue::Queue;
 use crate::consume_queue::unit::{ENTRY_BYTES, Entry};
+use crate::java_hash::tags_code;
 use crate::mapped::file::MappedFile;
 use crate::offset::QueueOffset;
+use crate::record::Record;
 
 /// A filter looks at no more entries in one read than fit in so many bytes, Java's 16,000.
 const LEAST_SCAN_BYTES: u64 = 16_000;
@@ -87,7 +90,14 @@ impl Reader {
                 read.next_begin =
                     self.correct(from, queue.map_or(max, |queue| queue.next_file(from)));
             }
-            Some(entries) => self.collect(log, entries, from, max_messages, select, &mut read),
+            Some(entries) => {
+                let wanted = Wanted {
+                    queue,
+                    units: Units::default(),
+                    select,
+                };
+                self.collect(log, entries, from, max_messages, wanted, &mut read);
+            }
         }
         read
     }
@@ -107,7 +117,7 @@ impl Reader {
         entries: Entries<'_>,
         from: QueueOffset,
         max_messages: u32,
-        select: &mut dyn Select,
+        mut wanted: Wanted<'_>,
         read: &mut QueueRead,
     ) {
         let log_end = log.end();
@@ -137,7 +147,7 @@ impl Reader {
                 break;
             }
             looked_at += 1;
-            let missed = self.take(log, entry, select, &mut run, read);
+            let missed = self.take(log, entry, &mut wanted, &mut run, read);
             match missed {
                 None => {
                     read.status = ReadStatus::Found;
@@ -165,11 +175,12 @@ impl Reader {
         &self,
         log: &CommitLog,
         entry: Entry,
-        select: &mut dyn Select,
+        wanted: &mut Wanted<'_>,
         run: &mut Run,
         read: &mut QueueRead,
     ) -> Option<ReadStatus> {
-        if !select.entry(entry.tags_code) {
+        let by_entry = wanted.by_entry(entry);
+        if by_entry == Some(false) {
             return Some(ReadStatus::NoMatchedMessage);
         }
         let (offset, bytes) = (
@@ -187,7 +198,7 @@ impl Reader {
         let Some(record) = run.file.as_ref().and_then(|file| file.get(offset, bytes)) else {
             return Some(ReadStatus::MessageWasRemoving);
         };
-        if !select.record(record) {
+        if !wanted.by_record(record, by_entry.is_none()) {
             return Some(ReadStatus::NoMatchedMessage);
         }
         run.add(offset, bytes, &mut read.records);
@@ -204,6 +215,34 @@ impl Reader {
             self.in_memory
         };
         read.message_count >= max_messages.min(limits.count) || read.bytes + bytes > limits.bytes
+    }
+}
+
+/// What a reader wants of a queue.
+struct Wanted<'a> {
+    queue: Option<&'a Queue>,
+    units: Units,
+    select: &'a mut dyn Select,
+}
+
+impl Wanted<'_> {
+    /// Whether it is, by the entry and its unit; `None` when only the record tells: the unit that the entry has is not
+    /// there, because the extension was switched off or lost. Java leaves it to the client then.
+    fn by_entry(&mut self, entry: Entry) -> Option<bool> {
+        let queue = self.queue?;
+        match queue.unit(entry, &mut self.units) {
+            None => Some(self.select.entry(entry.tags_code)),
+            Some(unit) => {
+                unit.map(|unit| self.select.entry(unit.tags_code) && self.select.unit(&unit))
+            }
+        }
+    }
+
+    fn by_record(&mut self, record: &[u8], without_entry: bool) -> bool {
+        let code = |record: Record<'_>| record.handles().tags.map_or(0, tags_code);
+        let by_tag = !without_entry
+            || Record::decode(record).is_ok_and(|record| self.select.entry(code(record)));
+        by_tag && self.select.record(record)
     }
 }
 

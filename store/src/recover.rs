@@ -12,6 +12,7 @@
 //! duplicate. The rule that is easy to break: cut first, then build.
 //! Java 4.7.0 `store/DefaultMessageStore.java`: `recover`, `start`.
 
+use crate::api::Arrivals;
 use crate::checkpoint::Settled;
 use crate::commit_log::CommitLog;
 use crate::config::StoreConfig;
@@ -56,7 +57,7 @@ pub(crate) fn recover(
     config: &StoreConfig,
     clean: bool,
     settled: &Settled,
-    levels: &DelayLevels,
+    (levels, arrivals): (&DelayLevels, &dyn Arrivals),
     mut parts: Parts<'_>,
 ) -> Result<bool, StoreError> {
     let aside = paths::cut_dir(&config.root_dir);
@@ -89,7 +90,12 @@ pub(crate) fn recover(
         index.rebuild(damaged, parts.log, from, config.check_crc_on_recover)?;
     }
     let (queues, index) = (&*parts.queues, parts.index.as_deref());
-    let put = |record: &crate::Record<'_>| dispatch::put(record, queues, index, levels);
+    let to = dispatch::Entries {
+        queues,
+        levels,
+        arrivals,
+    };
+    let put = |record: &crate::Record<'_>| dispatch::put(record, to, index);
     let end = parts.log.scan(from, config.check_crc_on_recover, put)?;
     let lost = parts
         .log

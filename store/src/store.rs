@@ -27,7 +27,7 @@ use crate::clean::Cleaner;
 use crate::commit_log::CommitLog;
 use crate::config::{FlushDiskType, StoreConfig};
 use crate::consume_queue::queue::Queue;
-use crate::consume_queue::table::QueueTable;
+use crate::consume_queue::table::{QueueDirs, QueueTable};
 use crate::delay_levels::DelayLevels;
 use crate::dispatch::{Dispatcher, Progress};
 use crate::error::{AppendError, Illegal, StoreError, Unavailable};
@@ -98,7 +98,7 @@ impl Store {
             .message_index_enable
             .then(|| IndexService::open(&config))
             .transpose()?;
-        let mut queues = QueueTable::open(queue_dir.clone(), config.queue_file_bytes(), !clean)?;
+        let mut queues = QueueTable::open(QueueDirs::of(&config), !clean)?;
         let checkpoint = Checkpoint::open(&paths::checkpoint(&config.root_dir))?;
         let settled = checkpoint.read();
         log_is_there(&config, &log, &queues)?;
@@ -109,7 +109,7 @@ impl Store {
             queues: &mut queues,
             index: index.as_mut(),
         };
-        let lost = recover(&config, clean, &settled, &levels, parts)?;
+        let lost = recover(&config, clean, &settled, (&levels, &*arrivals), parts)?;
         begin_if_new(&mut log, &checkpoint, &config)?;
 
         let timestamp_ms = log

@@ -24,8 +24,6 @@ pub(crate) const SEMAPHORE: &str =
 /// The same for the other age limits of queued requests.
 pub(crate) const NO_QUEUE: &str =
     "such requests are answered as they come, so none grows old in a queue";
-/// The same for features that are still to be built.
-pub(crate) const SQL: &str = "there is no queue extension yet: SQL92 filters look at every record";
 /// The same for replication.
 pub(crate) const REPLICATION: &str = "replication is not built yet";
 /// The same for the off-heap write buffer.

@@ -87,6 +87,8 @@ pub struct BrokerConfig {
     pub enable_property_filter: bool,
     /// `filterSupportRetry`: hold messages that come back against the group's filter again. Default false.
     pub filter_support_retry: bool,
+    /// `enableCalcFilterBitMap`: work out beside each queue entry which groups want its message. Default false.
+    pub calc_filter_bit_map: bool,
     /// `expectConsumerNumUseFilter`: groups the bloom filter is made for. Default 32.
     pub expect_consumers_with_filter: i32,
     /// `maxErrorRateOfBloomFilter`: percent of groups it may mistake. Default 20.
@@ -169,6 +171,7 @@ impl BrokerConfig {
             query_unique_max_hits: 32,
             enable_property_filter: false,
             filter_support_retry: false,
+            calc_filter_bit_map: false,
             expect_consumers_with_filter: 32,
             max_error_rate_of_bloom_filter: 20,
             filter_data_clean_time_span: ms(86_400_000),

@@ -31,6 +31,26 @@ pub struct BloomBits {
     pub bit_pos: Vec<u32>,
 }
 
+impl BloomBits {
+    /// Sets them in a bit map.
+    pub(super) fn set_in(&self, map: &mut [u8]) {
+        for at in &self.bit_pos {
+            if let Some(byte) = map.get_mut((at / 8) as usize) {
+                *byte |= 1 << (at % 8);
+            }
+        }
+    }
+
+    /// Whether all of them are set in a bit map. One of another length tells nothing: true.
+    pub(super) fn are_set_in(&self, map: &[u8]) -> bool {
+        let is_set = |at: &u32| {
+            let byte = map.get((at / 8) as usize);
+            byte.is_some_and(|byte| byte & 1 << (at % 8) != 0)
+        };
+        map.len() as u64 * 8 != u64::from(self.bit_num) || self.bit_pos.iter().all(is_set)
+    }
+}
+
 impl BloomFilter {
     /// One without bits.
     pub(super) const NONE: BloomFilter = BloomFilter {

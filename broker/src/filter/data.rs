@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -55,8 +56,8 @@ pub struct GroupFilter {
     /// The client's version of the subscription, ms since 1970.
     pub version: i64,
     text: String,
-    bits: BloomBits,
-    born_ms: i64,
+    pub(super) bits: BloomBits,
+    pub(super) born_ms: i64,
     dead_ms: i64,
 }
 
@@ -70,9 +71,13 @@ impl GroupFilter {
 #[derive(Debug)]
 pub struct Filters {
     /// By group, then by topic.
-    groups: RwLock<BTreeMap<String, BTreeMap<String, Arc<GroupFilter>>>>,
+    pub(super) groups: RwLock<BTreeMap<String, BTreeMap<String, Arc<GroupFilter>>>>,
     kept: Mutex<HashMap<Box<str>, Compiled>>,
-    bloom: BloomFilter,
+    pub(super) bloom: BloomFilter,
+    /// `enableCalcFilterBitMap`
+    pub(super) works_out_bits: bool,
+    /// The last store time of a message whose bits may be worked out. Milliseconds since 1970.
+    dispatched_ms: AtomicI64,
     clean_after: Duration,
     file: JsonFile,
 }
@@ -136,6 +141,8 @@ impl Filters {
             groups: RwLock::default(),
             kept: Mutex::default(),
             bloom: bloom.unwrap_or(BloomFilter::NONE),
+            works_out_bits: config.calc_filter_bit_map,
+            dispatched_ms: AtomicI64::new(0),
             clean_after: config.filter_data_clean_time_span,
             file: JsonFile::new(config.table_file("consumerFilter.json")),
         }
@@ -277,7 +284,7 @@ impl Filters {
                     version: wanted.sub_version,
                     text: wanted.sub_string.clone(),
                     bits: self.bloom.bits_of(group, topic),
-                    born_ms: now_ms(),
+                    born_ms: 0, // it is born when it is put
                     dead_ms: 0,
                 };
                 self.put(group, topic, filter);
@@ -293,8 +300,12 @@ impl Filters {
     }
 
     /// Puts a filter in its place, unless a newer one has taken it meanwhile.
-    fn put(&self, group: &str, topic: &str, filter: GroupFilter) {
+    fn put(&self, group: &str, topic: &str, mut filter: GroupFilter) {
         let mut groups = self.groups.write();
+        if filter.born_ms == 0 {
+            // With `groups` held: no message stored later is dispatched without it.
+            filter.born_ms = now_ms().max(self.dispatched_ms.load(Ordering::Acquire));
+        }
         let topics = groups.entry(group.to_owned()).or_default();
         if topics
             .get(topic)
@@ -312,6 +323,12 @@ impl Filters {
         self.clean(now_ms());
         self.file.changed(); // it is cheaper to compare than to notice
         self.file.save_with(|| self.snapshot()).map(drop)
+    }
+
+    /// A message stored at this time is about to be dispatched: filters that are not there yet are younger.
+    pub(crate) fn dispatched(&self, store_timestamp_ms: i64) {
+        self.dispatched_ms
+            .fetch_max(store_timestamp_ms, Ordering::AcqRel);
     }
 
     fn clean(&self, now_ms: i64) {

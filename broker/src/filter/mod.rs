@@ -3,9 +3,11 @@
 //! ```text
 //! tag        by the hash in the queue entry
 //! sql_…      by the properties: lexer ▶ ahead, scan, parser ▶ tree ▶ assemble ▶ eval, over value and java_number
+//! bits       which groups want a message, as bits of a bloom filter beside its queue entry
 //! data       the groups' SQL filters, kept over a restart, with their bits of a bloom filter
 //! ```
 
+mod bits;
 pub mod bloom;
 pub mod data;
 mod java_number;

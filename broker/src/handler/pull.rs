@@ -277,7 +277,7 @@ fn registered(
     if !broker.config.enable_property_filter {
         return Err(no_filter(&subscription.data.expression_type));
     }
-    Ok(Arc::clone(&filter.expression).into())
+    Ok(filter.into())
 }
 
 /// Reads the queue and makes the answer.

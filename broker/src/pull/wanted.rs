@@ -1,7 +1,7 @@
 //! The messages a pull wants, whatever kind of filter says so.
 //!
 //! ```text
-//! queue entry ─ tag hash ─▶ its record, or its properties on arrival ─ SQL92 ─▶ wanted
+//! queue entry ─ tag hash, bits of the queue's extension ─▶ its record, or its properties on arrival ─ SQL92 ─▶ wanted
 //! ```
 //!
 //! With `filterSupportRetry` a message that comes back through a retry topic is held against its group's filter for the
@@ -11,10 +11,10 @@
 
 use std::sync::Arc;
 
-use store::{Record, Select};
+use store::{ExtUnit, Record, Select};
 
 use crate::client::consumers::Subscription;
-use crate::filter::data::Filters;
+use crate::filter::data::{Filters, GroupFilter};
 use crate::filter::sql_eval::Expression;
 use crate::filter::tag::TagFilter;
 
@@ -38,6 +38,8 @@ enum Filter {
     Tags(TagFilter),
     /// By properties.
     Sql(Arc<Expression>),
+    /// By properties, as the group has registered it: its bits may be beside the queue entry.
+    Group(Arc<GroupFilter>),
 }
 
 /// Whose filters a retry topic's messages are held against.
@@ -65,6 +67,12 @@ impl From<Arc<Expression>> for Wanted {
     }
 }
 
+impl From<Arc<GroupFilter>> for Wanted {
+    fn from(filter: Arc<GroupFilter>) -> Self {
+        Wanted::of(Filter::Group(filter))
+    }
+}
+
 impl Wanted {
     fn of(filter: Filter) -> Wanted {
         Wanted {
@@ -89,7 +97,14 @@ impl Wanted {
         match &self.filter {
             Filter::Registered(subscription) => subscription.tags.matches(tags_code),
             Filter::Tags(tags) => tags.matches(tags_code),
-            Filter::Sql(_) => true,
+            Filter::Sql(_) | Filter::Group(_) => true,
+        }
+    }
+
+    fn wants_unit(&self, unit: &ExtUnit<'_>) -> bool {
+        match &self.filter {
+            Filter::Group(filter) => filter.may_want(unit),
+            _ => true,
         }
     }
 
@@ -99,12 +114,13 @@ impl Wanted {
         match (&self.retried, &self.filter) {
             (Some(retried), _) => retried.wants(properties),
             (None, Filter::Sql(expression)) => expression.wants(properties),
+            (None, Filter::Group(filter)) => filter.expression.wants(properties),
             (None, _) => true,
         }
     }
 
     fn asks_for_properties(&self) -> bool {
-        self.retried.is_some() || matches!(self.filter, Filter::Sql(_))
+        self.retried.is_some() || matches!(self.filter, Filter::Sql(_) | Filter::Group(_))
     }
 }
 
@@ -122,6 +138,10 @@ impl Retried {
 impl Select for &Wanted {
     fn entry(&mut self, tags_code: i64) -> bool {
         self.wants_entry(tags_code)
+    }
+
+    fn unit(&mut self, unit: &ExtUnit<'_>) -> bool {
+        self.wants_unit(unit)
     }
 
     fn record(&mut self, record: &[u8]) -> bool {

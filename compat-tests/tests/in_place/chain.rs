@@ -34,6 +34,17 @@ pub(crate) enum End {
 pub(crate) struct Chain {
     pub(crate) brokers: [Servers; 3],
     pub(crate) end: End,
+    pub(crate) ext: Ext,
+}
+
+/// When queues have an extension (`enableConsumeQueueExt`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ext {
+    /// Never: Java's default.
+    Off,
+    On,
+    /// On, and off for the last of the three, who finds addresses in the entries that it cannot look up.
+    OffAtLast,
 }
 
 /// Small files, so that a round rolls all of them; offsets are persisted often, so that a kill need not wait for it.
@@ -52,36 +63,64 @@ const FILES: [(&str, &str); 9] = [
     ("registerNameServerPeriod", "10000"),
 ];
 /// Level 1 is a second, every other an hour, and nobody is asked about a transaction: what is pending stays so.
-const MIDDLE: &[(&str, &str)] = &with([
+const MIDDLE: [Key; 2] = [
     (
         "messageDelayLevel",
         "1s 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h",
     ),
     ("transactionCheckInterval", "3600000"),
-]);
+];
 /// What is due later than its level's delay from now counts as due: all that is pending is delivered at once.
-const LAST: &[(&str, &str)] = &with([
+const LAST: [Key; 2] = [
     (
         "messageDelayLevel",
         "1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s",
     ),
     ("transactionCheckInterval", "1000"),
-]);
+];
 
-const fn with(own: [(&'static str, &'static str); 2]) -> [(&'static str, &'static str); 11] {
+type Key = (&'static str, &'static str);
+
+/// All keys of a broker: `own`, and whether queues have an extension, its files small too.
+const fn with(own: [Key; 2], ext: bool) -> [Key; 13] {
     let [a, b, c, d, e, f, g, h, i] = FILES;
     let [j, k] = own;
-    [a, b, c, d, e, f, g, h, i, j, k]
+    let on = if ext { "true" } else { "false" };
+    let (l, m) = (
+        ("enableConsumeQueueExt", on),
+        ("mappedFileSizeConsumeQueueExt", "4096"),
+    );
+    [a, b, c, d, e, f, g, h, i, j, k, l, m]
 }
+
+/// Without an extension, and with it.
+static MIDDLE_KEYS: [[Key; 13]; 2] = [with(MIDDLE, false), with(MIDDLE, true)];
+static LAST_KEYS: [[Key; 13]; 2] = [with(LAST, false), with(LAST, true)];
 
 impl Chain {
     /// For example `java-4.7.0_ours_java-4.7.0/killed`.
     pub(crate) fn name(&self) -> String {
         let brokers = self.brokers.map(|servers| servers.to_string()).join("_");
-        match self.end {
-            End::Stopped => format!("{brokers}/stopped"),
-            End::Killed => format!("{brokers}/killed"),
-        }
+        let end = match self.end {
+            End::Stopped => "stopped",
+            End::Killed => "killed",
+        };
+        let ext = match self.ext {
+            Ext::Off => "",
+            Ext::On => "_ext",
+            Ext::OffAtLast => "_ext_off",
+        };
+        format!("{brokers}/{end}{ext}")
+    }
+
+    fn middle(&self) -> &'static [Key] {
+        let [without, with] = &MIDDLE_KEYS;
+        if self.ext == Ext::Off { without } else { with }
+    }
+
+    fn last(&self) -> &'static [Key] {
+        let [without, with] = &LAST_KEYS;
+        if self.ext == Ext::On { with } else { without }
     }
 
     /// Runs it. All servers are gone on return.
@@ -96,7 +135,7 @@ impl Chain {
         let spec = Spec {
             servers: Servers::Ours,
             namesrvs: 1,
-            mode: Mode::Test(MIDDLE),
+            mode: Mode::Test(self.middle()),
         };
         let mut run = Run {
             name: self.name(),
@@ -119,19 +158,19 @@ impl Chain {
 
     fn hand_on(&self, run: &mut Run<'_>) -> Result<(), Trouble> {
         let [first, second, third] = self.brokers;
-        run.take_over(first, MIDDLE)?;
+        run.take_over(first, self.middle())?;
         run.ask("WRITE", &["0"])?;
         run.keep("first")?;
         run.end(self.end)?;
 
-        run.take_over(second, MIDDLE)?;
+        run.take_over(second, self.middle())?;
         run.compare("second", "middle");
         run.ask("GO_ON", &["1"])?;
         run.ask("WRITE", &["1"])?;
         run.keep("second-end")?;
         run.end(self.end)?;
 
-        run.take_over(third, LAST)?;
+        run.take_over(third, self.last())?;
         run.compare("third", "last");
         run.ask("GO_ON", &["2"])?;
         run.ask("DELIVER", &[])

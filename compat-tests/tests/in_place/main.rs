@@ -8,7 +8,7 @@ mod program;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use chain::{Chain, End};
+use chain::{Chain, End, Ext};
 use compat_tests::board::Case;
 use compat_tests::gaps::Gaps;
 use compat_tests::logs;
@@ -36,6 +36,21 @@ fn main() -> ExitCode {
     };
     let program = Shared::default();
     let mut trials = Vec::new();
+    for chain in chains() {
+        let gap = gaps.reason(&case(&chain)).map(str::to_owned);
+        let program = Arc::clone(&program);
+        trials.push(Trial::ignorable_test(chain.name(), move || {
+            judged(run(chain, &program), gap)
+        }));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Its destructor ends the JVM: the one behind `exit` would not.
+    drop(program);
+    conclusion.exit_code()
+}
+
+fn chains() -> Vec<Chain> {
+    let mut chains = Vec::new();
     for brokers in [
         [OLD, Ours, OLD],
         [Ours, OLD, Ours],
@@ -43,18 +58,18 @@ fn main() -> ExitCode {
         [Ours, NEW, Ours],
     ] {
         for end in [End::Killed, End::Stopped] {
-            let chain = Chain { brokers, end };
-            let gap = gaps.reason(&case(&chain)).map(str::to_owned);
-            let program = Arc::clone(&program);
-            trials.push(Trial::ignorable_test(chain.name(), move || {
-                judged(run(chain, &program), gap)
-            }));
+            let ext = Ext::Off;
+            chains.push(Chain { brokers, end, ext });
         }
     }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    // Its destructor ends the JVM: the one behind `exit` would not.
-    drop(program);
-    conclusion.exit_code()
+    let with_ext = [
+        ([OLD, Ours, OLD], End::Killed, Ext::On),
+        ([Ours, OLD, Ours], End::Killed, Ext::OffAtLast),
+        ([Ours, OLD, Ours], End::Stopped, Ext::On),
+        ([OLD, Ours, OLD], End::Stopped, Ext::OffAtLast),
+    ];
+    chains.extend(with_ext.map(|(brokers, end, ext)| Chain { brokers, end, ext }));
+    chains
 }
 
 /// A chain as `known_gaps.txt` names it: `ours 4.7.0 in_place/<chain>`.

@@ -6,7 +6,9 @@
 //! | `writing` | appended to and reopened; the same messages put into an empty store, byte by byte   |
 //! | `killed`  | `killed/`, whose last owner got SIGKILL                                             |
 //! | `records` | single records, and those in recorded replies                                      |
+//! | `ext`     | `ext/`: the extension of queues, and the bits of filters in it                      |
 
+mod ext;
 #[path = "../golden/mod.rs"]
 mod golden;
 mod killed;

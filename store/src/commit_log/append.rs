@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
     use crate::config::StoreConfig;
-    use crate::consume_queue::table::QueueTable;
+    use crate::consume_queue::table::{QueueDirs, QueueTable};
     use crate::record::Record;
 
     fn message(body: &[u8]) -> NewMessage<'_> {
@@ -220,7 +220,7 @@ mod tests {
     fn log_and_queue(config: &StoreConfig) -> (CommitLog, Arc<Queue>) {
         let mut log = CommitLog::open(config).expect("opened");
         log.cut(0, 0, false).expect("ready");
-        let queues = QueueTable::open(config.root_dir.join("consumequeue"), 2000, false);
+        let queues = QueueTable::open(QueueDirs::of(config), false);
         (log, queues.expect("opened").get_or_make("T", 0))
     }
 

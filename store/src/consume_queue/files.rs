@@ -28,9 +28,6 @@ use crate::mapped::disk::{self, PAGE_BYTES};
 use crate::mapped::queue::{drop_unfinished, numbered_files};
 use crate::paths;
 
-/// The configuration key of their length.
-const SIZE_KEY: &str = "mappedFileSizeConsumeQueue";
-
 /// See the module. Only the dispatcher adds to them; anyone reads.
 pub(super) struct QueueFiles {
     dir: PathBuf,
@@ -91,11 +88,15 @@ impl QueueFiles {
         }
     }
 
-    /// Takes what is there, up to the first file that is missing in between.
+    /// Takes what is there, up to the first file that is missing in between. `key` configures their length.
     ///
     /// # Errors
     /// `FileSize` when a file has another length than configured; nothing has been touched then.
-    pub(super) fn open(dir: PathBuf, file_bytes: u64) -> Result<QueueFiles, StoreError> {
+    pub(super) fn open(
+        dir: PathBuf,
+        file_bytes: u64,
+        key: &'static str,
+    ) -> Result<QueueFiles, StoreError> {
         let mut names = numbered_files(&dir)?;
         drop_unfinished(&mut names, file_bytes)?;
         let (most, aligned) = (i64::MAX as u64 - file_bytes, |base: u64| {
@@ -114,7 +115,7 @@ impl QueueFiles {
                 .len();
             if found_bytes != file_bytes {
                 return Err(StoreError::FileSize {
-                    key: SIZE_KEY,
+                    key,
                     file: path,
                     found_bytes,
                     configured_bytes: file_bytes,
@@ -404,7 +405,7 @@ mod tests {
         files.begin(300);
         let bytes: Vec<u8> = (0..250).collect();
         assert!(files.write(300, &bytes).expect("written"));
-        let files = QueueFiles::open(dir.path().join("T/0"), 100).expect("opened");
+        let files = QueueFiles::open(dir.path().join("T/0"), 100, "key").expect("opened");
         assert_eq!((files.first(), files.end()), (300, 600));
         assert_eq!(read(&files, 380, 20).expect("read"), bytes[80..100]);
         assert_eq!(read(&files, 540, 10).expect("read"), bytes[240..250]);
@@ -440,7 +441,7 @@ mod tests {
         files.sync(0, u64::MAX).expect("what is there is synced");
         assert_eq!(files.remove_before(u64::MAX).expect("removed"), 1);
         assert_eq!((files.first(), files.end()), (500, 600));
-        let files = QueueFiles::open(dir.path().to_owned(), 100).expect("opened");
+        let files = QueueFiles::open(dir.path().to_owned(), 100, "key").expect("opened");
         assert_eq!((files.first(), files.end()), (500, 600));
     }
 
@@ -477,7 +478,7 @@ mod tests {
         let files = QueueFiles::none(dir.path().to_owned(), 100);
         files.write(0, &[9; 300]).expect("written");
         fs::remove_file(dir.path().join("00000000000000000100")).expect("removed");
-        let files = QueueFiles::open(dir.path().to_owned(), 100).expect("opened");
+        let files = QueueFiles::open(dir.path().to_owned(), 100, "key").expect("opened");
         assert_eq!((files.first(), files.end()), (0, 100));
         files.write(100, &[1; 150]).expect("written anew");
         assert_eq!(read(&files, 200, 100).expect("read")[50..], [0; 50]);

@@ -114,6 +114,7 @@ fn nearest(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consume_queue::ext_unit::ExtUnit;
 
     fn entry(log_offset: i64) -> Entry {
         Entry {
@@ -126,9 +127,11 @@ mod tests {
     /// Entry n lies at log offset 10 n and was stored at time 100 n; five entries a file.
     fn queue(entries: i64) -> (tempfile::TempDir, Queue) {
         let dir = tempfile::tempdir().expect("folder");
-        let queue = Queue::empty(dir.path().join("T/0"), 0, 100);
+        let queue = Queue::empty(dir.path().join("T/0"), 0, 100, None);
         for n in 0..entries {
-            queue.put(entry(n * 10), n, 0).expect("put");
+            queue
+                .put(entry(n * 10), n, &ExtUnit::default())
+                .expect("put");
         }
         (dir, queue)
     }

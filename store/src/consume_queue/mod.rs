@@ -8,6 +8,8 @@
 //! Only the dispatcher writes entries, in log order; anyone reads below a queue's end.
 
 pub(crate) mod entries;
+pub(crate) mod ext;
+pub(crate) mod ext_unit;
 mod files;
 mod lookup;
 pub(crate) mod queue;

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::ext::{self, Ext, Placed, Units};
+use super::ext_unit::{ExtUnit, byte_of};
 use super::files::QueueFiles;
 use super::tail::Tail;
 use super::unit::{ENTRY_BYTES, Entry};
@@ -31,6 +33,8 @@ pub(crate) struct Queue {
     pub(super) id: u32,
     pub(super) files: QueueFiles,
     pub(super) tail: Mutex<Tail>,
+    /// Its extension, if there is one.
+    pub(super) ext: Option<Ext>,
     /// The entry the next append gets.
     next: AtomicI64,
     /// Bytes in front of the first readable entry.
@@ -55,12 +59,13 @@ pub(crate) struct Unsynced {
     files_changed: bool,
     /// Only the whole file system knows whether all of it could be written.
     unwatched: bool,
+    ext: ext::Unsynced,
 }
 
 impl Unsynced {
     /// Whether syncing the queue's files is not enough: the whole file system must be.
     pub(crate) fn needs_file_system(self) -> bool {
-        self.unwatched
+        self.unwatched || self.ext.unwatched
     }
 }
 
@@ -77,17 +82,18 @@ pub(crate) enum Put {
 
 impl Queue {
     /// A queue without entries; its directory is made when some are written.
-    pub(super) fn empty(dir: PathBuf, id: u32, file_bytes: u64) -> Queue {
-        Queue::over(id, QueueFiles::none(dir, file_bytes))
+    pub(super) fn empty(dir: PathBuf, id: u32, file_bytes: u64, ext: Option<Ext>) -> Queue {
+        Queue::over(id, QueueFiles::none(dir, file_bytes), ext)
     }
 
-    pub(super) fn over(id: u32, files: QueueFiles) -> Queue {
+    pub(super) fn over(id: u32, files: QueueFiles, ext: Option<Ext>) -> Queue {
         let topic = files.dir().parent().and_then(Path::file_name);
         let is_delayed = topic.is_some_and(|topic| topic == SCHEDULE_TOPIC);
         Queue {
             id,
             files,
             tail: Mutex::new(Tail::new(is_delayed)),
+            ext,
             next: AtomicI64::new(0),
             min: AtomicU64::new(0),
             max: AtomicU64::new(0),
@@ -153,14 +159,21 @@ impl Queue {
         QueueOffset(offset.0 - offset.0 % per_file).plus(per_file)
     }
 
-    /// Up to `most` entries from `offset` on, those of one file; from the first one there is when that one is gone.
+    /// Up to `most` entries from `offset` on, those of one file; from the first one there is when that one is gone. An
+    /// entry with a unit has the unit's code.
     pub(crate) fn some_entries(&self, offset: QueueOffset, most: usize) -> Vec<QueueEntry> {
         let mut from = offset.max(self.min_offset());
         while from < self.max_offset() {
             if let Some(entries) = self.entries_from(from) {
+                let mut units = Units::default();
                 let numbered = entries.take(most).zip(from.0..);
                 return numbered
-                    .map(|(entry, n)| entry.at(QueueOffset(n)))
+                    .map(|(mut entry, n)| {
+                        if let Some(Some(unit)) = self.unit(entry, &mut units) {
+                            entry.tags_code = unit.tags_code;
+                        }
+                        entry.at(QueueOffset(n))
+                    })
                     .collect();
             }
             from = self.next_file(from);
@@ -168,16 +181,33 @@ impl Queue {
         Vec::new()
     }
 
+    /// What the extension says about an entry: `None` when the entry has no unit, `Some(None)` when its unit is not there.
+    pub(crate) fn unit<'u>(
+        &self,
+        entry: Entry,
+        units: &'u mut Units,
+    ) -> Option<Option<ExtUnit<'u>>> {
+        let at = byte_of(entry.tags_code)?;
+        Some(self.ext.as_ref().and_then(|ext| ext.unit(at, units)))
+    }
+
     /// The entry at `offset`.
     pub(crate) fn entry(&self, offset: QueueOffset) -> Option<Entry> {
         self.entries_from(offset)?.next()
     }
 
-    /// Adds the entry number `offset`, whose message was stored at `stored_ms`. Only for the dispatcher.
+    /// Adds the entry number `offset`, with what the queue's extension has to say about its message, if there is one.
+    /// Only for the dispatcher.
     ///
     /// # Errors
     /// When a file cannot be made. The queue is as before; the same call may be made again.
-    pub(crate) fn put(&self, entry: Entry, offset: i64, stored_ms: i64) -> Result<Put, StoreError> {
+    pub(crate) fn put(
+        &self,
+        mut entry: Entry,
+        offset: i64,
+        unit: &ExtUnit<'_>,
+    ) -> Result<Put, StoreError> {
+        let stored_ms = unit.store_timestamp_ms;
         let max = self.max.load(Ordering::Relaxed);
         if entry.log_end() <= self.log_end() || self.is_gone() {
             return Ok(Put::AlreadyThere);
@@ -196,9 +226,30 @@ impl Queue {
                 "a record has the number of one before it, it and others like it get the next one");
         }
         let number = QueueOffset((self.max.load(Ordering::Relaxed) / ENTRY_BYTES) as i64);
+        let placed = self.put_unit(unit)?;
+        if let Some(placed) = &placed {
+            entry.tags_code = placed.address;
+        }
         self.push(entry, stored_ms)?;
+        if let (Some(placed), Some(ext)) = (&placed, &self.ext) {
+            ext.keep(placed);
+        }
         self.log_end.store(entry.log_end(), Ordering::Relaxed);
         Ok(Put::Added(number))
+    }
+
+    fn put_unit(&self, unit: &ExtUnit<'_>) -> Result<Option<Placed>, StoreError> {
+        let Some(ext) = self.ext.as_ref().filter(|_| !self.is_gone()) else {
+            return Ok(None);
+        };
+        let put = ext.put(unit);
+        put.map_err(StoreError::io("extend queue entries of", self.path()))
+    }
+
+    /// Removes every file of it.
+    pub(super) fn destroy(&self) -> Result<(), StoreError> {
+        self.ext.as_ref().map_or(Ok(()), Ext::destroy)?;
+        self.files.destroy()
     }
 
     /// Byte that the entry `offset` lies at, if its file's end can be one.
@@ -277,6 +328,7 @@ impl Queue {
         }
         if least_pages == 0 {
             self.files.close_unused();
+            self.ext.iter().for_each(Ext::close_unused);
         }
         if from >= to && !tail.files_changed {
             tail.give_up();
@@ -289,6 +341,10 @@ impl Queue {
             to,
             files_changed,
             unwatched: self.files.take_unwatched(),
+            ext: self
+                .ext
+                .as_ref()
+                .map_or_else(Default::default, Ext::unsynced),
         }))
     }
 
@@ -304,6 +360,9 @@ impl Queue {
     }
 
     fn sync_files(&self, unsynced: Unsynced) -> io::Result<()> {
+        if let Some(ext) = &self.ext {
+            ext.sync(unsynced.ext)?;
+        }
         if unsynced.files_changed {
             self.files.sync_names()?;
             return self.files.sync(0, u64::MAX);
@@ -313,6 +372,9 @@ impl Queue {
 
     /// Notes that what `write_out` returned is on disk.
     pub(crate) fn synced(&self, unsynced: Unsynced) {
+        if let Some(ext) = &self.ext {
+            ext.synced(unsynced.ext);
+        }
         self.synced.store(unsynced.to, Ordering::Relaxed);
     }
 }
@@ -331,7 +393,7 @@ mod tests {
 
     fn queue() -> (tempfile::TempDir, Queue) {
         let dir = tempfile::tempdir().expect("folder");
-        let queue = Queue::empty(dir.path().join("consumequeue/T/0"), 0, 100);
+        let queue = Queue::empty(dir.path().join("consumequeue/T/0"), 0, 100, None);
         (dir, queue)
     }
 
@@ -340,7 +402,12 @@ mod tests {
         let (_dir, queue) = queue();
         for n in 0..12 {
             let added = Put::Added(QueueOffset(n));
-            assert_eq!(queue.put(entry(n * 10), n, 0).expect("put"), added);
+            assert_eq!(
+                queue
+                    .put(entry(n * 10), n, &ExtUnit::default())
+                    .expect("put"),
+                added
+            );
         }
         assert_eq!(
             (queue.min_offset(), queue.max_offset()),
@@ -366,7 +433,9 @@ mod tests {
     fn some_entries_have_their_numbers_and_begin_with_the_first_there_is() {
         let (_dir, queue) = queue();
         for n in 3..12 {
-            queue.put(entry(n * 10), n, 0).expect("put");
+            queue
+                .put(entry(n * 10), n, &ExtUnit::default())
+                .expect("put");
         }
         let numbers = |from: i64, most| {
             let some = queue.some_entries(QueueOffset(from), most);
@@ -386,11 +455,15 @@ mod tests {
     fn an_entry_put_twice_is_there_once() {
         let (_dir, queue) = queue();
         for n in 0..3 {
-            queue.put(entry(n * 10), n, 0).expect("put");
+            queue
+                .put(entry(n * 10), n, &ExtUnit::default())
+                .expect("put");
         }
         for n in 0..3 {
             assert_eq!(
-                queue.put(entry(n * 10), n, 0).expect("put"),
+                queue
+                    .put(entry(n * 10), n, &ExtUnit::default())
+                    .expect("put"),
                 Put::AlreadyThere
             );
         }
@@ -400,7 +473,7 @@ mod tests {
     #[test]
     fn a_queue_that_begins_late_has_blanks_in_front() {
         let (_dir, queue) = queue();
-        queue.put(entry(990), 7, 0).expect("put");
+        queue.put(entry(990), 7, &ExtUnit::default()).expect("put");
         assert_eq!(
             (queue.min_offset(), queue.max_offset()),
             (QueueOffset(7), QueueOffset(8))
@@ -414,10 +487,12 @@ mod tests {
     #[test]
     fn a_gap_keeps_the_numbers_right_and_a_wild_one_makes_no_files() {
         let (_dir, queue) = queue();
-        queue.put(entry(0), 0, 0).expect("put");
-        queue.put(entry(100), 4, 0).expect("put");
+        queue.put(entry(0), 0, &ExtUnit::default()).expect("put");
+        queue.put(entry(100), 4, &ExtUnit::default()).expect("put");
         assert_eq!(queue.entry(QueueOffset(4)), Some(entry(100)));
-        queue.put(entry(200), 1 << 40, 0).expect("put");
+        queue
+            .put(entry(200), 1 << 40, &ExtUnit::default())
+            .expect("put");
         assert_eq!(queue.max_offset(), QueueOffset(6));
     }
 
@@ -426,13 +501,15 @@ mod tests {
         let (_dir, queue) = queue();
         for offset in [-1, i64::MIN, i64::MAX, i64::MAX / 20, 1 << 60] {
             assert_eq!(
-                queue.put(entry(0), offset, 0).expect("put"),
+                queue
+                    .put(entry(0), offset, &ExtUnit::default())
+                    .expect("put"),
                 Put::Impossible
             );
         }
         assert_eq!(queue.max_offset(), QueueOffset(0));
         assert_eq!(
-            queue.put(entry(0), 0, 0).expect("put"),
+            queue.put(entry(0), 0, &ExtUnit::default()).expect("put"),
             Put::Added(QueueOffset(0))
         );
     }
@@ -443,7 +520,9 @@ mod tests {
         for (n, offset) in [0, 1, 2, 3, 2].into_iter().enumerate() {
             let added = Put::Added(QueueOffset(n as i64));
             assert_eq!(
-                queue.put(entry(n as i64 * 10), offset, 0).expect("put"),
+                queue
+                    .put(entry(n as i64 * 10), offset, &ExtUnit::default())
+                    .expect("put"),
                 added
             );
         }

@@ -8,6 +8,8 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use super::ext::Ext;
+use super::ext_unit::byte_of;
 use super::files::QueueFiles;
 use super::queue::Queue;
 use super::unit::{ENTRY_BYTES, Entry};
@@ -32,12 +34,14 @@ impl Queue {
     pub(super) fn recover(
         id: u32,
         files: QueueFiles,
+        ext: Option<Ext>,
         wipe: bool,
         buffer: &mut Vec<u8>,
     ) -> Result<Queue, StoreError> {
-        let mut queue = Queue::over(id, files);
+        let mut queue = Queue::over(id, files, ext);
         let files = &mut queue.files;
         if files.is_empty() {
+            queue.end_ext(wipe)?;
             return Ok(queue);
         }
         let end = find_end(files, buffer).map_err(StoreError::io("read", files.dir()))?;
@@ -52,6 +56,7 @@ impl Queue {
         *queue.max.get_mut() = end;
         *queue.synced.get_mut() = if wipe { first } else { end };
         queue.note_last();
+        queue.end_ext(wipe)?;
         Ok(queue)
     }
 
@@ -70,7 +75,41 @@ impl Queue {
             *bound.get_mut() = (*bound.get_mut()).min(end);
         }
         self.note_last();
-        Ok(())
+        self.end_ext(true)
+    }
+
+    /// Ends the extension behind the last unit that an entry points to.
+    fn end_ext(&mut self, wipe: bool) -> Result<(), StoreError> {
+        if self.ext.as_ref().is_none_or(Ext::is_empty) {
+            return Ok(());
+        }
+        let last = self.last_address();
+        let ext = self.ext.as_mut();
+        ext.map_or(Ok(()), |ext| ext.end_behind(last, wipe))
+    }
+
+    /// The last address in an entry; the last entry has it unless the extension was off meanwhile.
+    fn last_address(&self) -> Option<i64> {
+        let is_address = |entry: &Entry| byte_of(entry.tags_code).is_some();
+        let (first, mut to) = (self.files.first(), self.max_byte());
+        let mut chunk = ENTRY_BYTES;
+        while to > first {
+            let from = to
+                .saturating_sub(chunk)
+                .max(self.files.base_of(to - 1))
+                .max(first);
+            let offset = QueueOffset((from / ENTRY_BYTES) as i64);
+            let entries = self.entries_from(offset).into_iter().flatten();
+            let last = entries
+                .take(((to - from) / ENTRY_BYTES) as usize)
+                .filter(is_address)
+                .last();
+            if let Some(last) = last {
+                return Some(last.tags_code);
+            }
+            (to, chunk) = (from, READ_BYTES);
+        }
+        None
     }
 
     fn note_last(&mut self) {
@@ -85,6 +124,22 @@ impl Queue {
     pub(crate) fn settle(&self, min_log_offset: u64) {
         self.set_next(self.max_offset().0);
         self.correct_min(min_log_offset);
+        if let Err(error) = self.remove_expired_units() {
+            tracing::warn!(%error, queue = %self.path().display(), "remove what of a queue's extension no entry points to");
+        }
+    }
+
+    /// Removes the files of the extension in front of the one that the first readable entry points to. Java 4.7.0
+    /// `ConsumeQueueExt.truncateByMinAddress`.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn remove_expired_units(&self) -> io::Result<()> {
+        let Some(ext) = self.ext.as_ref().filter(|ext| !ext.is_empty()) else {
+            return Ok(());
+        };
+        let first = self.entry_at(self.min_byte());
+        first.map_or(Ok(()), |first| ext.remove_before(first.tags_code))
     }
 
     /// Moves the first readable entry on to the first whose record is not before `min_log_offset`.
@@ -107,7 +162,8 @@ impl Queue {
     /// # Errors
     /// What the file system says.
     pub(crate) fn remove_expired(&self) -> io::Result<usize> {
-        match self.files.remove_before(self.min_byte()) {
+        let units = self.remove_expired_units();
+        match units.and_then(|()| self.files.remove_before(self.min_byte())) {
             Err(_) if self.is_gone() => Ok(0), // its topic was deleted meanwhile
             removed => removed,
         }
@@ -151,6 +207,7 @@ fn find_end(files: &QueueFiles, buffer: &mut Vec<u8>) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use crate::consume_queue::ext_unit::ExtUnit;
     use std::path::Path;
 
     use super::*;
@@ -164,16 +221,18 @@ mod tests {
     }
 
     fn written(dir: &Path, entries: i64) {
-        let queue = Queue::empty(dir.to_owned(), 0, 100);
+        let queue = Queue::empty(dir.to_owned(), 0, 100, None);
         for n in 0..entries {
-            queue.put(entry(n * 10), n, 0).expect("put");
+            queue
+                .put(entry(n * 10), n, &ExtUnit::default())
+                .expect("put");
         }
         queue.write_out(0).expect("written");
     }
 
     fn reopened(dir: &Path) -> Queue {
-        let files = QueueFiles::open(dir.to_owned(), 100).expect("opened");
-        Queue::recover(0, files, true, &mut Vec::new()).expect("recovered")
+        let files = QueueFiles::open(dir.to_owned(), 100, "key").expect("opened");
+        Queue::recover(0, files, None, true, &mut Vec::new()).expect("recovered")
     }
 
     #[test]
@@ -186,7 +245,9 @@ mod tests {
                 (queue.max_offset().0, queue.log_end()),
                 (entries, entries as u64 * 10)
             );
-            queue.put(entry(entries * 10), entries, 0).expect("put");
+            queue
+                .put(entry(entries * 10), entries, &ExtUnit::default())
+                .expect("put");
             assert_eq!(queue.entry(QueueOffset(entries)), Some(entry(entries * 10)));
         }
     }
@@ -198,7 +259,7 @@ mod tests {
         std::fs::write(dir.path().join("00000000000000000100"), [0; 100]).expect("written");
         let queue = reopened(dir.path());
         assert_eq!(queue.max_offset(), QueueOffset(5));
-        queue.put(entry(50), 5, 0).expect("put");
+        queue.put(entry(50), 5, &ExtUnit::default()).expect("put");
         assert_eq!(queue.max_offset(), QueueOffset(6));
     }
 
@@ -211,7 +272,7 @@ mod tests {
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(7), 70));
         queue.cut(60).expect("cut");
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(6), 60));
-        queue.put(entry(61), 6, 0).expect("put");
+        queue.put(entry(61), 6, &ExtUnit::default()).expect("put");
         queue.write_out(0).expect("written");
         drop(queue);
         assert_eq!(
@@ -224,8 +285,10 @@ mod tests {
     #[test]
     fn a_queue_cut_to_nothing_keeps_its_numbers() {
         let dir = tempfile::tempdir().expect("folder");
-        let queue = Queue::empty(dir.path().to_owned(), 0, 100);
-        queue.put(entry(1000), 17, 0).expect("put");
+        let queue = Queue::empty(dir.path().to_owned(), 0, 100, None);
+        queue
+            .put(entry(1000), 17, &ExtUnit::default())
+            .expect("put");
         queue.write_out(0).expect("written");
         drop(queue);
         let mut queue = reopened(dir.path());

@@ -15,11 +15,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::ext::Ext;
 use super::files::QueueFiles;
 use super::queue::Queue;
+use crate::config::StoreConfig;
 use crate::error::StoreError;
 use crate::mapped::disk;
 use crate::paths;
+
+/// The configuration key of the length of a queue's file.
+const SIZE_KEY: &str = "mappedFileSizeConsumeQueue";
 
 type Topics = HashMap<Arc<str>, Arc<Topic>>;
 
@@ -37,10 +42,18 @@ impl Topic {
     }
 }
 
+/// Where queues lie, and how long their files are.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueDirs {
+    pub(crate) dir: PathBuf,
+    pub(crate) file_bytes: u64,
+    /// The same for their extensions, if they have any.
+    pub(crate) ext: Option<(PathBuf, u64)>,
+}
+
 /// See the module.
 pub(crate) struct QueueTable {
-    dir: PathBuf,
-    file_bytes: u64,
+    dirs: QueueDirs,
     topics: ArcSwap<Topics>,
     /// Held while either table is replaced.
     adding: Mutex<()>,
@@ -51,19 +64,14 @@ pub(crate) struct QueueTable {
 }
 
 impl QueueTable {
-    /// Opens every queue under `dir`, and finds its end. Names that cannot be a topic or a number
-    /// are left alone.
+    /// Opens every queue, and finds its end. Names that cannot be a topic or a number are left alone.
     ///
     /// # Errors
     /// When a file has another size than configured, or cannot be read.
-    pub(crate) fn open(
-        dir: PathBuf,
-        file_bytes: u64,
-        wipe: bool,
-    ) -> Result<QueueTable, StoreError> {
+    pub(crate) fn open(dirs: QueueDirs, wipe: bool) -> Result<QueueTable, StoreError> {
         let mut found = Vec::new();
-        for (topic, path) in subdirectories(&dir)? {
-            let queues = open_topic(&path, file_bytes)?;
+        for (topic, path) in subdirectories(&dirs.dir)? {
+            let queues = dirs.open_topic(&topic, &path)?;
             if paths::is_topic(&topic) && !queues.is_empty() {
                 found.push((topic, queues));
             }
@@ -71,7 +79,7 @@ impl QueueTable {
         // All sizes are right: from here on files may be changed.
         let (mut topics, mut buffer) = (Topics::new(), Vec::new());
         for (topic, files) in found {
-            let mut recover = |(id, files)| Queue::recover(id, files, wipe, &mut buffer);
+            let mut recover = |(id, files, ext)| Queue::recover(id, files, ext, wipe, &mut buffer);
             let queues: Result<Vec<_>, _> = files
                 .into_iter()
                 .map(|queue| recover(queue).map(Arc::new))
@@ -80,8 +88,7 @@ impl QueueTable {
             topics.insert(topic.into(), Arc::new(Topic { queues }));
         }
         Ok(QueueTable {
-            dir,
-            file_bytes,
+            dirs,
             topics: ArcSwap::from_pointee(topics),
             adding: Mutex::new(()),
             deleted: Mutex::default(),
@@ -155,9 +162,13 @@ impl QueueTable {
             self.topics.store(Arc::new(topics));
             queues.iter().for_each(|queue| queue.forget());
         });
-        queues.iter().try_for_each(|queue| queue.files.destroy())?;
-        let _ = fs::remove_dir(self.dir.join(topic)); // stays if there is something else in it
-        disk::sync_dir(&self.dir).map_err(StoreError::io("sync", &self.dir))
+        queues.iter().try_for_each(|queue| queue.destroy())?;
+        let dir = &self.dirs.dir;
+        let _ = fs::remove_dir(dir.join(topic)); // stays if there is something else in it
+        if let Some((ext, _)) = &self.dirs.ext {
+            let _ = fs::remove_dir(ext.join(topic));
+        }
+        disk::sync_dir(dir).map_err(StoreError::io("sync", dir))
     }
 
     /// The queue, made if need be. `topic` must be one by `paths::is_topic`.
@@ -171,11 +182,7 @@ impl QueueTable {
         if let Some(queue) = self.get(topic, id) {
             return queue;
         }
-        let queue = Arc::new(Queue::empty(
-            self.dir.join(topic).join(id.to_string()),
-            id,
-            self.file_bytes,
-        ));
+        let queue = Arc::new(self.dirs.empty(topic, id));
         let known = self.topics.load().get(topic).cloned();
         let owner = known.unwrap_or_else(|| {
             let (owner, mut topics) = (
@@ -191,6 +198,11 @@ impl QueueTable {
         queues.insert(at, Arc::clone(&queue));
         owner.queues.store(Arc::new(queues));
         queue
+    }
+
+    /// Whether its queues have extensions.
+    pub(crate) fn have_ext(&self) -> bool {
+        self.dirs.ext.is_some()
     }
 
     /// Topics that have been used, in no order.
@@ -225,7 +237,8 @@ impl QueueTable {
         &mut self,
         mut each: impl FnMut(&mut Queue) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let shared = || StoreError::io("recover", &self.dir)(io::ErrorKind::ResourceBusy.into());
+        let dir = &self.dirs.dir;
+        let shared = || StoreError::io("recover", dir)(io::ErrorKind::ResourceBusy.into());
         for topic in self.topics.load().values() {
             let mut queues = topic.queues.swap(Arc::default());
             for queue in Arc::get_mut(&mut queues).ok_or_else(shared)? {
@@ -238,24 +251,54 @@ impl QueueTable {
 
     /// Removes every queue: the log is gone.
     pub(crate) fn destroy(&mut self) -> Result<(), StoreError> {
-        self.for_each_mut(|queue| queue.files.destroy())?;
+        self.for_each_mut(|queue| queue.destroy())?;
         self.topics.store(Arc::default());
         Ok(())
     }
 }
 
-fn open_topic(dir: &Path, file_bytes: u64) -> Result<Vec<(u32, QueueFiles)>, StoreError> {
-    let mut queues = Vec::new();
-    for (name, path) in subdirectories(dir)? {
-        match name.parse::<u32>() {
-            Ok(id) if id.to_string() == name => {
-                queues.push((id, QueueFiles::open(path, file_bytes)?));
-            }
-            _ => {}
+impl QueueDirs {
+    /// Those of a store.
+    pub(crate) fn of(config: &StoreConfig) -> QueueDirs {
+        let ext = || {
+            let dir = paths::consume_queue_ext_dir(&config.root_dir);
+            (dir, config.consume_queue_ext_file_bytes.into())
+        };
+        QueueDirs {
+            dir: paths::consume_queue_dir(&config.root_dir),
+            file_bytes: config.queue_file_bytes(),
+            ext: config.consume_queue_ext_enable.then(ext),
         }
     }
-    queues.sort_by_key(|(id, _)| *id);
-    Ok(queues)
+
+    fn open_topic(
+        &self,
+        topic: &str,
+        dir: &Path,
+    ) -> Result<Vec<(u32, QueueFiles, Option<Ext>)>, StoreError> {
+        let mut queues = Vec::new();
+        for (name, path) in subdirectories(dir)? {
+            let Some(id) = name.parse().ok().filter(|id: &u32| id.to_string() == name) else {
+                continue;
+            };
+            let files = QueueFiles::open(path, self.file_bytes, SIZE_KEY)?;
+            let open = |(dir, bytes)| Ext::open(dir, bytes);
+            queues.push((id, files, self.ext_of(topic, id).map(open).transpose()?));
+        }
+        queues.sort_by_key(|(id, ..)| *id);
+        Ok(queues)
+    }
+
+    fn empty(&self, topic: &str, id: u32) -> Queue {
+        let dir = self.dir.join(topic).join(id.to_string());
+        let none = |(dir, bytes)| Ext::none(dir, bytes);
+        Queue::empty(dir, id, self.file_bytes, self.ext_of(topic, id).map(none))
+    }
+
+    fn ext_of(&self, topic: &str, id: u32) -> Option<(PathBuf, u64)> {
+        let (dir, bytes) = self.ext.as_ref()?;
+        Some((dir.join(topic).join(id.to_string()), *bytes))
+    }
 }
 
 /// Names and paths of the directories in `dir`; none when it is missing.
@@ -282,26 +325,35 @@ fn subdirectories(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consume_queue::ext_unit::ExtUnit;
     use crate::consume_queue::unit::Entry;
 
     #[test]
     fn queues_are_found_again_after_a_start() {
         let dir = tempfile::tempdir().expect("folder");
-        let table = QueueTable::open(dir.path().to_owned(), 100, false).expect("opened");
+        let dirs = QueueDirs {
+            dir: dir.path().to_owned(),
+            file_bytes: 100,
+            ext: None,
+        };
+        let table = QueueTable::open(dirs.clone(), false).expect("opened");
         for (topic, id) in [("A", 7), ("A", 0), ("%RETRY%g", 0)] {
             let entry = Entry {
                 log_offset: 0,
                 record_bytes: 1,
                 tags_code: 0,
             };
-            table.get_or_make(topic, id).put(entry, 0, 0).expect("put");
+            table
+                .get_or_make(topic, id)
+                .put(entry, 0, &ExtUnit::default())
+                .expect("put");
         }
         table.get_or_make("unused", 1);
         for queue in table.all() {
             queue.write_out(0).expect("written");
         }
         fs::create_dir_all(dir.path().join("A/notes")).expect("made");
-        let table = QueueTable::open(dir.path().to_owned(), 100, false).expect("opened");
+        let table = QueueTable::open(dirs, false).expect("opened");
         let mut topics = table.topics();
         topics.sort();
         assert_eq!(topics, ["%RETRY%g", "A"]);

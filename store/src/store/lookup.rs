@@ -31,7 +31,8 @@ impl Store {
     }
 
     /// Up to `most` entries of a queue from `from` on, those of one file; from the first one there is
-    /// when that one is gone. None at the queue's end.
+    /// when that one is gone. None at the queue's end. An entry whose code is in the queue's extension has it,
+    /// unless the extension is off.
     pub fn entries(
         &self,
         topic: &str,

@@ -1,7 +1,7 @@
 //! The rows of Java 4.7.0's `BrokerConfig`, in its order.
 
 use super::super::accepted::{
-    EXECUTOR, EXECUTOR_QUEUE, NO_QUEUE, SQL, UNREAD, no, nothing, number, yes,
+    EXECUTOR, EXECUTOR_QUEUE, NO_QUEUE, UNREAD, no, nothing, number, yes,
 };
 use super::super::value::{JavaType, Slot};
 use super::{Key, accepted, field, long_millis, millis};
@@ -240,7 +240,9 @@ pub(super) static KEYS: &[Key] = &[
         Slot::Long(&mut c.accept_sends_from_ms)
     }),
     field("traceOn", |c| Slot::Bool(&mut c.trace_on)),
-    accepted("enableCalcFilterBitMap", JavaType::Bool, no, SQL),
+    field("enableCalcFilterBitMap", |c| {
+        Slot::Bool(&mut c.calc_filter_bit_map)
+    }),
     field("expectConsumerNumUseFilter", |c| {
         Slot::Int(&mut c.expect_consumers_with_filter)
     }),

@@ -1,6 +1,6 @@
 //! The rows of Java 4.7.0's `MessageStoreConfig`, in its order.
 
-use super::super::accepted::{DLEDGER, POOL, REPLICATION, SQL, UNREAD, no, nothing, number, yes};
+use super::super::accepted::{DLEDGER, POOL, REPLICATION, UNREAD, no, nothing, number, yes};
 use super::super::value::{JavaType, Slot};
 use super::{Key, accepted, field, hours, long_millis, millis};
 
@@ -18,18 +18,17 @@ pub(super) static KEYS: &[Key] = &[
     field("mappedFileSizeConsumeQueue", |c| {
         Slot::Count32(&mut c.store.consume_queue_file_bytes)
     }),
-    accepted("enableConsumeQueueExt", JavaType::Bool, no, SQL),
-    accepted(
-        "mappedFileSizeConsumeQueueExt",
-        JavaType::Int,
-        number::<50_331_648>,
-        SQL,
-    ),
+    field("enableConsumeQueueExt", |c| {
+        Slot::Bool(&mut c.store.consume_queue_ext_enable)
+    }),
+    field("mappedFileSizeConsumeQueueExt", |c| {
+        Slot::Count32(&mut c.store.consume_queue_ext_file_bytes)
+    }),
     accepted(
         "bitMapLengthConsumeQueueExt",
         JavaType::Int,
         number::<64>,
-        SQL,
+        "expectConsumerNumUseFilter and maxErrorRateOfBloomFilter say how long a bit map is, as in Java",
     ),
     field("flushIntervalCommitLog", |c| {
         millis(&mut c.store.flush_interval)

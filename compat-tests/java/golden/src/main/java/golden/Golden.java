@@ -12,7 +12,8 @@ import java.nio.file.attribute.BasicFileAttributes;
 
 /**
  * Makes everything below compat-tests/golden with RocketMQ 4.7.0's own classes and servers.
- * Arguments: target folder, work folder. A third argument makes this JVM the one that is killed for store/killed.
+ * Arguments: target folder, work folder, "all" or the part to be made alone ("ext": store/ext). Four arguments make this JVM
+ * the one that is killed for store/killed.
  */
 public final class Golden {
     private Golden() {
@@ -32,16 +33,21 @@ public final class Golden {
     private static void run(String[] args) throws Exception {
         Path target = Paths.get(args[0]).normalize();
         Path work = Paths.get(args[1]).normalize();
-        if (args.length > 2) {
+        if (args.length > 3) {
             KilledStore.runUntilKilled(Paths.get(args[2]), Paths.get(args[3]));
             return;
         }
         delete(work);
         Files.createDirectories(work);
 
+        Path store = target.resolve("store");
+        if (args[2].equals("ext")) {
+            delete(store.resolve("ext"));
+            ExtStore.make(store.resolve("ext"), store);
+            return;
+        }
         Path wire = target.resolve("wire");
         delete(wire);
-        Path store = target.resolve("store");
         delete(store);
         Files.createDirectories(store.resolve("config"));
 
@@ -53,6 +59,7 @@ public final class Golden {
 
         CleanStore.make(store.resolve("clean"), store);
         KilledStore.make(store.resolve("killed"), work, store);
+        ExtStore.make(store.resolve("ext"), store);
         System.out.println("golden files written to " + target);
     }
 

@@ -19,6 +19,12 @@ final class SmallStore {
     }
 
     static DefaultMessageStore open(Path folder) throws Exception {
+        DefaultMessageStore store = load(config(folder));
+        store.start();
+        return store;
+    }
+
+    static MessageStoreConfig config(Path folder) {
         MessageStoreConfig config = new MessageStoreConfig();
         config.setStorePathRootDir(folder.toString());
         config.setStorePathCommitLog(folder.resolve("commitlog").toString());
@@ -28,13 +34,17 @@ final class SmallStore {
         config.setMaxIndexNum(INDEX_ENTRIES);
         // an ephemeral port: nobody connects
         config.setHaListenPort(0);
+        return config;
+    }
+
+    /** Loaded, not started. */
+    static DefaultMessageStore load(MessageStoreConfig config) throws Exception {
         DefaultMessageStore store = new DefaultMessageStore(config, new BrokerStatsManager("GoldenCluster"),
             (topic, queueId, logicOffset, tagsCode, storeTime, bitMap, properties) -> {
             }, new BrokerConfig());
         if (!store.load()) {
-            throw new IllegalStateException("store does not load: " + folder);
+            throw new IllegalStateException("store does not load: " + config.getStorePathRootDir());
         }
-        store.start();
         return store;
     }
 
