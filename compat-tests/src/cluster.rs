@@ -164,6 +164,12 @@ impl Cluster {
         store_folder(self.folder.path())
     }
 
+    /// The servers' home folder.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Name server addresses, parted by semicolons.
     #[must_use]
     pub fn namesrv_addr(&self) -> String {

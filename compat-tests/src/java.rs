@@ -52,6 +52,12 @@ pub const FILTER: Project = Project {
     version_property: "rocketmq.filter.version",
     compiles: true,
 };
+/// `mqadmin`, and a group for it to ask about.
+pub const TOOLS: Project = Project {
+    folder: "tools",
+    version_property: "rocketmq.tools.version",
+    compiles: true,
+};
 /// Java's benchmark client.
 pub const BENCHMARK: Project = Project {
     folder: "benchmark",
