@@ -40,7 +40,7 @@ impl Default for Raw {
 }
 
 impl ExtFields {
-    /// `object` is a JSON object that `header_json` has walked over without an error.
+    /// `object` is a JSON object, in UTF-8, that `header_json` has walked over without an error.
     pub(crate) fn from_checked_json(object: Bytes) -> ExtFields {
         ExtFields {
             raw: Raw::Json(object),
@@ -62,9 +62,25 @@ impl ExtFields {
     /// All fields as (name, value). Borrowed unless a value has JSON escapes or is not UTF-8.
     pub fn iter(&self) -> Fields<'_> {
         match &self.raw {
-            Raw::Json(object) => Fields::Json(Cursor::new(object)),
+            Raw::Json(object) => {
+                Fields::Json(Cursor::new(std::str::from_utf8(object).unwrap_or_default()))
+            }
             Raw::Binary(entries) => Fields::Binary(entries),
             Raw::Written(entries) => Fields::Binary(entries),
+        }
+    }
+
+    /// Calls `each` with every name and value, as UTF-8. What we wrote ourselves is not looked at again.
+    pub(crate) fn each(&self, mut each: impl FnMut(&[u8], &[u8])) {
+        let Raw::Written(entries) = &self.raw else {
+            return self
+                .iter()
+                .for_each(|(name, value)| each(name.as_bytes(), value.as_bytes()));
+        };
+        let mut rest = &entries[..];
+        while let Some((name, value, behind)) = take_entry(rest) {
+            each(name, value);
+            rest = behind;
         }
     }
 
@@ -172,13 +188,15 @@ impl<'a> Iterator for Fields<'a> {
             Fields::Binary(rest) => {
                 let (name, value, behind) = take_entry(rest)?;
                 *rest = behind;
-                Some((
-                    String::from_utf8_lossy(name),
-                    String::from_utf8_lossy(value),
-                ))
+                Some((text(name), text(value)))
             }
         }
     }
+}
+
+/// Quicker than `from_utf8_lossy` where all is well, as it nearly always is.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// One entry off the front of `entries`: name, value and what follows; `None` at the end and where a length is wrong.

@@ -5,7 +5,8 @@
 //!  "serializeTypeCurrentRPC":"JSON","version":353}
 //! ```
 //!
-//! One pass reads the numbers and checks the text of `extFields`, which stays where it is (`ExtFields`). Read as
+//! The text is checked to be UTF-8 once, as a whole; then one pass reads the numbers and checks the text of `extFields`,
+//! which stays where it is (`ExtFields`). Read as
 //! fastjson reads it: unknown keys are passed over, a number may be quoted, `language` may be an ordinal, a field's
 //! value may be a bare number. What is written has fastjson's order and leaves nulls out.
 //!
@@ -23,15 +24,19 @@ use crate::frame::DecodeError;
 /// Arrays and objects inside a value that nobody reads may be nested so deep and no deeper.
 const DEPTH_LIMIT: usize = 32;
 
-/// Fills `command` with what the JSON object in `header` says.
+/// Fills `command` with what the JSON object in `header` says. Bytes that are no text read as U+FFFD, as in Java.
 pub(crate) fn decode(header: &Bytes, command: &mut Command) -> Result<(), DecodeError> {
-    let mut cursor = Cursor::new(header);
+    let Ok(text) = std::str::from_utf8(header) else {
+        let text = String::from_utf8_lossy(header).into_owned();
+        return decode(&text.into(), command);
+    };
+    let mut cursor = Cursor::new(text);
     read_object(&mut cursor, header, command).ok_or(DecodeError::JsonHeader { at_byte: cursor.at })
 }
 
 fn read_object(cursor: &mut Cursor<'_>, header: &Bytes, command: &mut Command) -> Option<()> {
     while let Some(key) = cursor.next_key()? {
-        match key.raw {
+        match key.raw.as_bytes() {
             b"code" => command.code = cursor.number()?,
             b"flag" => command.flag = cursor.number()?,
             b"opaque" => command.opaque = cursor.number()?,
@@ -65,16 +70,15 @@ fn language(value: &Scalar<'_>) -> Language {
 pub(crate) fn encode(command: &Command, text: &mut BytesMut) {
     text.extend_from_slice(b"{\"code\":");
     push_number(text, command.code);
-    if !command.fields.is_empty() {
-        text.extend_from_slice(b",\"extFields\":{");
-        for (index, (name, value)) in command.fields.iter().enumerate() {
-            if index > 0 {
-                text.put_u8(b',');
-            }
-            push_string(text, &name);
-            text.put_u8(b':');
-            push_string(text, &value);
-        }
+    let mut first = true;
+    command.fields.each(|name, value| {
+        text.extend_from_slice(if first { b",\"extFields\":{" } else { b"," });
+        first = false;
+        push_string(text, name);
+        text.put_u8(b':');
+        push_string(text, value);
+    });
+    if !first {
         text.put_u8(b'}');
     }
     text.extend_from_slice(b",\"flag\":");
@@ -85,7 +89,7 @@ pub(crate) fn encode(command: &Command, text: &mut BytesMut) {
     push_number(text, command.opaque);
     if let Some(remark) = &command.remark {
         text.extend_from_slice(b",\"remark\":");
-        push_string(text, remark);
+        push_string(text, remark.as_bytes());
     }
     text.extend_from_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
     push_number(text, command.version);
@@ -96,20 +100,25 @@ fn push_number(text: &mut BytesMut, number: i32) {
     text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-fn push_string(text: &mut BytesMut, value: &str) {
+/// Appends `value`, which is UTF-8, as a JSON string.
+fn push_string(text: &mut BytesMut, value: &[u8]) {
+    let must_escape = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
     text.put_u8(b'"');
-    let mut rest = value.as_bytes();
-    while let Some(at) = rest
+    let mut rest = value;
+    // Looks at every byte without a branch between them: nearly all values have nothing to escape.
+    if rest
         .iter()
-        .position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
+        .fold(false, |any, byte| any | must_escape(*byte))
     {
-        let (plain, from) = rest.split_at(at);
-        text.extend_from_slice(plain);
-        let Some((byte, behind)) = from.split_first() else {
-            break;
-        };
-        push_escape(text, *byte);
-        rest = behind;
+        while let Some(at) = rest.iter().position(|byte| must_escape(*byte)) {
+            let (plain, from) = rest.split_at(at);
+            text.extend_from_slice(plain);
+            let Some((byte, behind)) = from.split_first() else {
+                break;
+            };
+            push_escape(text, *byte);
+            rest = behind;
+        }
     }
     text.extend_from_slice(rest);
     text.put_u8(b'"');
@@ -139,7 +148,7 @@ fn push_escape(text: &mut BytesMut, byte: u8) {
 #[doc(hidden)]
 #[derive(Clone)]
 pub struct Cursor<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     at: usize,
     /// Whether the brace of the object that is being walked over lies behind.
     inside: bool,
@@ -148,34 +157,33 @@ pub struct Cursor<'a> {
 /// A string, a number, `true`, `false`, `null`, or the text of an object or array that nobody reads.
 struct Scalar<'a> {
     /// Without its quotes, escapes not yet undone.
-    raw: &'a [u8],
+    raw: &'a str,
     quoted: bool,
     escaped: bool,
 }
 
 impl<'a> Scalar<'a> {
     fn is_null(&self) -> bool {
-        !self.quoted && self.raw == b"null"
+        !self.quoted && self.raw == "null"
     }
 
     fn number(&self) -> Option<i32> {
-        std::str::from_utf8(self.raw).ok()?.parse().ok()
+        self.raw.parse().ok()
     }
 
     fn text(&self) -> Cow<'a, str> {
-        let text = String::from_utf8_lossy(self.raw);
         if self.escaped {
-            Cow::Owned(unescape(&text))
+            Cow::Owned(unescape(self.raw))
         } else {
-            text
+            Cow::Borrowed(self.raw)
         }
     }
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Cursor<'a> {
+    pub(crate) fn new(text: &'a str) -> Cursor<'a> {
         Cursor {
-            bytes,
+            text,
             at: 0,
             inside: false,
         }
@@ -197,7 +205,7 @@ impl<'a> Cursor<'a> {
             return self.scalar(0)?.is_null().then_some(());
         }
         let mut walk = Cursor {
-            bytes: self.bytes,
+            text: self.text,
             at: self.at,
             inside: false,
         };
@@ -241,14 +249,14 @@ impl<'a> Cursor<'a> {
             b'"' => return self.string(),
             b'{' | b'[' => self.skip_nested(depth)?,
             _ => {
-                let rest = self.bytes.get(from..)?;
+                let rest = self.text.as_bytes().get(from..)?;
                 let length = rest.iter().position(|b| {
                     matches!(b, b',' | b'}' | b']' | b':' | b'"' | b'{' | b'[' | 0..=b' ')
                 });
                 self.at = from + length.unwrap_or(rest.len());
             }
         }
-        let raw = self.bytes.get(from..self.at)?;
+        let raw = self.text.get(from..self.at)?;
         (!raw.is_empty()).then_some(Scalar {
             raw,
             quoted: false,
@@ -282,14 +290,14 @@ impl<'a> Cursor<'a> {
         let from = self.at;
         let mut escaped = false;
         loop {
-            self.at += memchr::memchr2(b'"', b'\\', self.bytes.get(self.at..)?)?;
+            self.at += quote_or_backslash(self.text.as_bytes().get(self.at..)?)?;
             if self.peek()? == b'"' {
                 break;
             }
             escaped = true;
             self.at += 2; // the backslash and what it stands before
         }
-        let raw = self.bytes.get(from..self.at)?;
+        let raw = self.text.get(from..self.at)?;
         self.at += 1;
         Some(Scalar {
             raw,
@@ -303,7 +311,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     /// Where the next byte that is no blank stands; `None` at the end.
@@ -315,12 +323,42 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Where the first quote or backslash stands. Most strings of a header are a few bytes long, so the first bytes are looked
+/// at eight at a time, which is cheaper than the call of a searcher for long ones.
+fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    const WORD: usize = 8;
+    const WORDS: usize = 4;
+    let mut rest = bytes;
+    for word in 0..WORDS {
+        let Some((eight, behind)) = rest.split_first_chunk::<WORD>() else {
+            let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            return Some(word * WORD + at);
+        };
+        let eight = u64::from_be_bytes(*eight);
+        let found = bytes_that_are(b'"', eight) | bytes_that_are(b'\\', eight);
+        if found != 0 {
+            return Some(word * WORD + found.leading_zeros() as usize / 8);
+        }
+        rest = behind;
+    }
+    Some(WORDS * WORD + memchr::memchr2(b'"', b'\\', rest)?)
+}
+
+/// The highest bit of each byte of `eight` that is `byte`, and no other bit.
+fn bytes_that_are(byte: u8, eight: u64) -> u64 {
+    const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let differs = eight ^ (u64::from(byte) * 0x0101_0101_0101_0101);
+    !(((differs & LOW_BITS) + LOW_BITS) | differs | LOW_BITS)
+}
+
 fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, from)) = rest.split_once('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (before, from) = rest.split_at(at);
         plain.push_str(before);
         let mut chars = from.chars();
+        chars.next(); // the backslash
         match chars.next() {
             Some('u') => {
                 let (character, behind) = unescape_unit(chars.as_str());
@@ -360,7 +398,8 @@ fn unescape_unit(text: &str) -> (char, &str) {
 
 fn hex_unit(text: &str) -> Option<(u32, &str)> {
     let (digits, rest) = text.split_at_checked(4)?;
-    Some((u32::from_str_radix(digits, 16).ok()?, rest))
+    let digit = |unit: u32, byte: u8| Some(unit * 16 + char::from(byte).to_digit(16)?);
+    Some((digits.bytes().try_fold(0, digit)?, rest))
 }
 
 #[cfg(test)]
@@ -424,6 +463,38 @@ mod tests {
             unescape(r"\ud83d\ude00 \ud83d \q\u00"),
             "\u{1F600} \u{FFFD} q\u{FFFD}00"
         );
+    }
+
+    #[test]
+    fn the_end_of_a_string_is_found_wherever_it_stands() {
+        let others = "a\u{80}\u{a2}\u{dc}\u{22}\u{5d}\u{23}";
+        for end in ["\"", "\\"] {
+            for before in 0..80 {
+                let filler: String = others
+                    .chars()
+                    .filter(|c| *c != '"')
+                    .cycle()
+                    .take(before)
+                    .collect();
+                let text = format!("{filler}{end}behind\"");
+                assert_eq!(
+                    quote_or_backslash(text.as_bytes()),
+                    Some(filler.len()),
+                    "{text}"
+                );
+                assert_eq!(quote_or_backslash(filler.as_bytes()), None);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_cost_a_character_and_not_the_request() {
+        let mut bytes = br#"{"code":10,"extFields":{"b":"T?x"}}"#.to_vec();
+        let at = bytes.iter().position(|byte| *byte == b'?').expect("there");
+        bytes[at] = 0xff;
+        let mut command = Command::request(0);
+        decode(&bytes.into(), &mut command).expect("read");
+        assert_eq!(command.fields.get("b").as_deref(), Some("T\u{FFFD}x"));
     }
 
     #[test]
