@@ -246,7 +246,9 @@ impl Wanted<'_> {
     }
 }
 
-/// The answer to an offset that has no entry: what it is, and where to go on.
+/// The answer to an offset that has no entry: what it is, and where to go on. Past the end that is the end: whoever is there
+/// has seen what there is, before a crash took the rest. Java 4.7.0 goes back to the first message of a queue that still
+/// has it, and consumes everything again (its issue 4215); 4.9.4 as we.
 fn outside(
     from: QueueOffset,
     min: QueueOffset,
@@ -261,8 +263,7 @@ fn outside(
     if from == max {
         return Some((ReadStatus::OffsetOverflowOne, from));
     }
-    let back = if min.0 == 0 { min } else { max };
-    (from > max).then_some((ReadStatus::OffsetOverflowBadly, back))
+    (from > max).then_some((ReadStatus::OffsetOverflowBadly, max))
 }
 
 /// Records that lie one behind the other in one file, until a gap makes them a slice.

@@ -61,11 +61,11 @@ fn every_answer_to_an_offset_is_javas() {
     assert_eq!(read("T", 0), (ReadStatus::Found, 10, 0, 10));
     assert_eq!(read("T", 9), (ReadStatus::Found, 10, 0, 10));
     assert_eq!(read("T", 10), (ReadStatus::OffsetOverflowOne, 10, 0, 10));
-    assert_eq!(read("T", 11), (ReadStatus::OffsetOverflowBadly, 0, 0, 10));
+    assert_eq!(read("T", 11), (ReadStatus::OffsetOverflowBadly, 10, 0, 10));
     assert_eq!(read("T", i64::MIN), (ReadStatus::OffsetTooSmall, 0, 0, 10));
     assert_eq!(
         read("T", i64::MAX),
-        (ReadStatus::OffsetOverflowBadly, 0, 0, 10)
+        (ReadStatus::OffsetOverflowBadly, 10, 0, 10)
     );
 }
 
