@@ -1,10 +1,10 @@
 //! From log records to queue entries, index entries and news for readers, in log order.
 //!
 //! ```text
-//!   log ─► put: queue entry ─► index entries ─► `dispatched` ─► Arrivals
+//!   log ─► queue entry ─► index entries ─► `dispatched` ─► Arrivals
 //! ```
 //!
-//! One thread, and the same [`put`] in recovery. Under SYNC_FLUSH it goes only as far as the log is
+//! One thread; recovery does the same to each record, queues and index beside each other (`rebuild`). Under SYNC_FLUSH it goes only as far as the log is
 //! on disk: what consumers see survives. The rule that is easy to break: an arrival is told after
 //! the entry is readable. Java 4.7.0 `store/DefaultMessageStore.java`: `ReputMessageService`,
 //! `doDispatch`; there it looks every millisecond, here it is woken.
@@ -85,19 +85,13 @@ pub(crate) struct Entries<'a> {
     pub(crate) arrivals: &'a dyn Arrivals,
 }
 
-/// Writes the entries of one record for recovery. A record whose entries are there already changes
-/// nothing.
+/// Writes the queue entry of one record for recovery, if it has one. An entry that is there already
+/// changes nothing.
 ///
 /// # Errors
-/// When there is no room for them. The same record may be put again.
-pub(crate) fn put(
-    record: &Record<'_>,
-    entries: Entries<'_>,
-    index: Option<&IndexService>,
-) -> Result<(), StoreError> {
-    let handles = record.handles();
-    put_queue_entry(record, &handles, entries)?;
-    index.map_or(Ok(()), |index| index.put(record, &handles))
+/// When there is no room for it. The same record may be put again.
+pub(crate) fn put_in_queue(record: &Record<'_>, entries: Entries<'_>) -> Result<(), StoreError> {
+    put_queue_entry(record, &record.handles(), entries).map(drop)
 }
 
 /// An entry that became readable.

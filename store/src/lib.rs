@@ -22,6 +22,7 @@ mod mapped;
 mod offset;
 mod paths;
 mod read;
+mod rebuild;
 mod record;
 mod recover;
 mod service;

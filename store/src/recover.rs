@@ -3,8 +3,8 @@
 //! ```text
 //!   after a clean stop   from = where the last queue entry's record ends
 //!   otherwise            from = the checkpoint; queues and index are cut back to it first
-//!   then                 scan the log from there, dispatch each record, cut the log at the first
-//!                        that cannot be trusted, cut what points behind that
+//!   then                 check the log from there, dispatch each record (`rebuild`), cut the log at
+//!                        the first that cannot be trusted, cut what points behind that
 //! ```
 //!
 //! After a stop that was not clean nothing behind the checkpoint is believed but the log: queue and
@@ -18,10 +18,11 @@ use crate::commit_log::CommitLog;
 use crate::config::StoreConfig;
 use crate::consume_queue::table::QueueTable;
 use crate::delay_levels::DelayLevels;
-use crate::dispatch;
+use crate::dispatch::Entries;
 use crate::error::StoreError;
 use crate::index::IndexService;
 use crate::paths;
+use crate::rebuild::rebuild;
 
 /// The parts of a store that have been opened and belong to nobody else yet.
 pub(crate) struct Parts<'a> {
@@ -89,14 +90,13 @@ pub(crate) fn recover(
     if let Some(index) = parts.index.as_deref_mut() {
         index.rebuild(damaged, parts.log, from, config.check_crc_on_recover)?;
     }
-    let (queues, index) = (&*parts.queues, parts.index.as_deref());
-    let to = dispatch::Entries {
-        queues,
+    let to = Entries {
+        queues: parts.queues,
         levels,
         arrivals,
     };
-    let put = |record: &crate::Record<'_>| dispatch::put(record, to, index);
-    let end = parts.log.scan(from, config.check_crc_on_recover, put)?;
+    let check_crc = config.check_crc_on_recover;
+    let end = rebuild(parts.log, from, check_crc, to, parts.index.as_deref())?;
     let lost = parts
         .log
         .tell_cut(end, promised, config.check_crc_on_recover, &aside);

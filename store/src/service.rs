@@ -3,9 +3,9 @@
 //! A thread that panics would leave senders waiting for ever on work that nobody does. So it takes
 //! the process with it, with an ERROR line; what was acknowledged is in the log.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -27,6 +27,23 @@ pub(crate) fn spawn(
         .name(name.to_owned())
         .spawn(run)
         .map_err(StoreError::io("start thread", name))
+}
+
+/// Starts a thread that works beside the caller for a while; see `end_of`.
+pub(crate) fn spawn_scoped<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &'static str,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>, StoreError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, body)
+        .map_err(StoreError::io("start thread", name))
+}
+
+/// Waits for such a thread. If it panicked, so does the caller.
+pub(crate) fn end_of<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Wakes one service thread. Ringing costs two loads while the thread is awake; only a ring that

@@ -130,8 +130,8 @@ impl Store {
             no_room: AtomicBool::new(false),
             writing: Mutex::new(()),
         });
-        if !clean || lost {
-            queue_flush.flush_all();
+        if lost {
+            queue_flush.flush_all(); // what the checkpoint says is not true any more
         }
         let running = Running {
             _lock: lock,
@@ -157,11 +157,13 @@ impl Store {
             reader,
             running,
         };
-        store.start(arrivals)?;
+        store.start(arrivals, !clean)?;
         Ok(Arc::new(store))
     }
 
-    fn start(&self, arrivals: Arc<dyn Arrivals>) -> Result<(), StoreError> {
+    /// Starts the threads. `unsettled`: queues and index were built anew, and still are to be written to
+    /// disk; until that is done the checkpoint stays where recovery began.
+    fn start(&self, arrivals: Arc<dyn Arrivals>, unsettled: bool) -> Result<(), StoreError> {
         let mut running = self.running.lock();
         let Some(running) = running.as_mut() else {
             return Ok(());
@@ -199,7 +201,7 @@ impl Store {
             thorough_interval: self.config.queue_flush_thorough_interval,
         };
         running.queue_flush = Some(service::spawn("flush-queues", move || {
-            queue_flush.run(pace)
+            queue_flush.run(pace, unsettled)
         })?);
         let cleaner = Arc::clone(&self.cleaner);
         running.clean = Some(service::spawn("clean", move || cleaner.run())?);

@@ -15,9 +15,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{SeekFrom, seek};
-use rustix::io::Errno;
-
 use super::CommitLog;
 use super::recover::checked;
 use crate::error::StoreError;
@@ -147,21 +144,12 @@ impl CommitLog {
 /// Where in `file` the bytes behind `end` begin, and those bytes up to the last that is not zero.
 fn written_behind(file: &MappedFile, end: u64) -> Option<(u64, &[u8])> {
     let from = end.clamp(file.base(), file.end());
-    let data = first_data(file.path(), from - file.base())?;
-    let bytes = file.get(from, file.end() - from)?;
-    let known_zero = (data + file.base()).saturating_sub(from) as usize;
-    let count = written(bytes.get(known_zero..)?);
-    (count > 0).then(|| bytes.get(..known_zero + count).map(|bytes| (from, bytes)))?
-}
-
-/// The first place from `at` on that is not a hole; what was never written is one. `None` without any.
-fn first_data(path: &Path, at: u64) -> Option<u64> {
-    let file = File::open(path).ok()?;
-    match seek(&file, SeekFrom::Data(at)) {
-        Ok(data) => Some(data),
-        Err(Errno::NXIO) => None,
-        Err(_) => Some(at), // cannot tell holes from data
-    }
+    let opened = File::open(file.path()).ok()?;
+    // What was never written is left alone: to read it would fill memory with its zeros.
+    let data_end = disk::data_end(&opened, from - file.base())?;
+    let bytes = file.get(from, (file.base() + data_end).checked_sub(from)?)?;
+    let count = written(bytes);
+    (count > 0).then(|| bytes.get(..count).map(|bytes| (from, bytes)))?
 }
 
 /// How many bytes there are up to the last that is not zero.

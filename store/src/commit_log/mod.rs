@@ -17,6 +17,7 @@ pub(crate) mod recover;
 mod refused;
 mod roll;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -81,6 +82,11 @@ impl CommitLog {
 
     pub(crate) fn allocator(&self) -> &Arc<Allocator> {
         &self.allocator
+    }
+
+    /// Where its files lie.
+    pub(crate) fn dir(&self) -> &Path {
+        self.files.dir()
     }
 
     /// First byte that the log still has; its end while it has none.

@@ -11,11 +11,14 @@
 //! cut is zeroed on disk; or after a second crash old records would join on to new ones.
 //! Java 4.7.0 `store/CommitLog.java`: `recoverNormally`, `recoverAbnormally`.
 
+use std::fs::File;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::CommitLog;
 use super::lost::Untrusted;
 use crate::error::StoreError;
+use crate::mapped::disk;
 use crate::mapped::file::MappedFile;
 use crate::record::Record;
 use crate::record::decode::{Frame, frame};
@@ -45,7 +48,7 @@ impl CommitLog {
     /// Start of the newest file whose first record is not later than `timestamp_ms`; of the first
     /// file if there is none.
     pub(crate) fn file_from_before(&self, timestamp_ms: i64) -> u64 {
-        let old_enough = |file: &&std::sync::Arc<MappedFile>| {
+        let old_enough = |file: &&Arc<MappedFile>| {
             let bytes = file
                 .get(file.base(), file.end() - file.base())
                 .unwrap_or_default();
@@ -80,47 +83,61 @@ impl CommitLog {
         }
     }
 
-    /// Goes through the records from `from` on, hands each to `each`, and returns where the first
-    /// place is that has none.
-    pub(crate) fn scan(
+    /// Where the log ends, most likely: behind the last byte that was ever written. Reads nothing.
+    pub(crate) fn looks_written_upto(&self) -> u64 {
+        let files = self.files.files();
+        let written = |file: &Arc<MappedFile>| {
+            let data_end = disk::data_end(&File::open(file.path()).ok()?, 0)?;
+            Some(file.base() + data_end)
+        };
+        files.iter().rev().find_map(written).unwrap_or(0)
+    }
+
+    /// Goes through the records from `from` on to the end of the log, hands each to `each`, and returns
+    /// where the first place is that has none.
+    ///
+    /// # Errors
+    /// That of `each`, which ends it.
+    pub(crate) fn scan<E>(
         &self,
         from: u64,
         check_crc: bool,
-        each: impl FnMut(&Record<'_>) -> Result<(), StoreError>,
-    ) -> Result<u64, StoreError> {
-        self.scan_upto(from, u64::MAX, check_crc, each)
+        mut each: impl FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let mut latest_ms = 0;
+        let end = self.scan_upto(from, u64::MAX, check_crc, |record| {
+            latest_ms = record.store_timestamp_ms.max(latest_ms);
+            each(record)
+        });
+        self.last_store_timestamp_ms
+            .fetch_max(latest_ms, Ordering::Relaxed);
+        end
     }
 
     /// The same, but not past the first record that begins at `upto` or later.
-    pub(crate) fn scan_upto(
+    ///
+    /// # Errors
+    /// That of `each`, which ends it.
+    pub(crate) fn scan_upto<E>(
         &self,
         from: u64,
         upto: u64,
         check_crc: bool,
-        mut each: impl FnMut(&Record<'_>) -> Result<(), StoreError>,
-    ) -> Result<u64, StoreError> {
+        mut each: impl FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<u64, E> {
         let mut at = from.max(self.min_offset());
-        while let Some(file) = self.files.find(at) {
+        while let Some(file) = self.files.find(at).filter(|_| at < upto) {
             let end = file.end();
-            let blank_at = loop {
-                if at >= upto {
-                    return Ok(at);
-                }
+            while at < upto.min(end) {
                 let bytes = file.get(at, end - at).unwrap_or_default();
                 match checked(bytes, at, check_crc) {
                     Ok(Frame::Message(record)) => {
                         each(&record)?;
-                        self.last_store_timestamp_ms
-                            .fetch_max(record.store_timestamp_ms, Ordering::Relaxed);
                         at += u64::from(record.record_bytes);
                     }
-                    Ok(Frame::Blank) => break Some(at),
-                    Err(_) => break None,
+                    Ok(Frame::Blank) if self.files.find(end).is_some() => at = end,
+                    Ok(Frame::Blank) | Err(_) => return Ok(at),
                 }
-            };
-            match blank_at {
-                Some(_) if self.files.find(end).is_some() => at = end,
-                _ => return Ok(at),
             }
         }
         Ok(at)

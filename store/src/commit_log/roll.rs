@@ -145,13 +145,21 @@ mod tests {
             file.append(&record(100, 4096)).expect("room");
             drop(tail);
             let log = CommitLog::open(&config).expect("opened again");
-            let mut found = Vec::new();
-            let each = |record: &crate::Record<'_>| {
-                found.push(record.log_offset);
-                Ok(())
-            };
-            assert_eq!(log.scan(0, true, each).expect("read"), 4196);
-            assert_eq!(found, [0, 4096]);
+            for upto in [u64::MAX, 4196, 4097, 4096, 1, 0] {
+                let mut found = Vec::new();
+                let each = |record: &crate::Record<'_>| {
+                    found.push(record.log_offset);
+                    Ok::<(), ()>(())
+                };
+                let end = log.scan_upto(0, upto, true, each).expect("read");
+                let expected = [0, 4096].into_iter().filter(|at| (*at as u64) < upto);
+                assert_eq!(
+                    found,
+                    expected.collect::<Vec<_>>(),
+                    "{left} left, up to {upto}"
+                );
+                assert!(end >= upto || end == 4196);
+            }
         }
     }
 }

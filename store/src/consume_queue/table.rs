@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -22,6 +23,10 @@ use crate::config::StoreConfig;
 use crate::error::StoreError;
 use crate::mapped::disk;
 use crate::paths;
+use crate::service;
+
+/// Fewer topics than this are not worth a thread.
+const LEAST_SHARE: usize = 16;
 
 /// The configuration key of the length of a queue's file.
 const SIZE_KEY: &str = "mappedFileSizeConsumeQueue";
@@ -69,24 +74,29 @@ impl QueueTable {
     /// # Errors
     /// When a file has another size than configured, or cannot be read.
     pub(crate) fn open(dirs: QueueDirs, wipe: bool) -> Result<QueueTable, StoreError> {
-        let mut found = Vec::new();
-        for (topic, path) in subdirectories(&dirs.dir)? {
-            let queues = dirs.open_topic(&topic, &path)?;
-            if paths::is_topic(&topic) && !queues.is_empty() {
-                found.push((topic, queues));
-            }
-        }
+        let mut topics = subdirectories(&dirs.dir)?;
+        topics.retain(|(topic, _)| paths::is_topic(topic));
+        let found = on_all_processors(topics, |topics| {
+            let open = |(topic, path): (String, PathBuf)| {
+                let queues = dirs.open_topic(&topic, &path)?;
+                Ok((topic, queues))
+            };
+            topics.into_iter().map(open).collect()
+        })?;
         // All sizes are right: from here on files may be changed.
-        let (mut topics, mut buffer) = (Topics::new(), Vec::new());
-        for (topic, files) in found {
-            let mut recover = |(id, files, ext)| Queue::recover(id, files, ext, wipe, &mut buffer);
-            let queues: Result<Vec<_>, _> = files
-                .into_iter()
-                .map(|queue| recover(queue).map(Arc::new))
-                .collect();
-            let queues = ArcSwap::from_pointee(queues?);
-            topics.insert(topic.into(), Arc::new(Topic { queues }));
-        }
+        let topics = on_all_processors(found, |mut found| {
+            let mut buffer = Vec::new();
+            found.retain(|(_, queues)| !queues.is_empty());
+            let mut recover = |(topic, queues): (String, Vec<(u32, QueueFiles, Option<Ext>)>)| {
+                let queues = queues.into_iter().map(|(id, files, ext)| {
+                    Queue::recover(id, files, ext, wipe, &mut buffer).map(Arc::new)
+                });
+                let queues = ArcSwap::from_pointee(queues.collect::<Result<_, _>>()?);
+                Ok((topic.into(), Arc::new(Topic { queues })))
+            };
+            found.into_iter().map(&mut recover).collect()
+        })?;
+        let topics: Topics = topics.into_iter().collect();
         Ok(QueueTable {
             dirs,
             topics: ArcSwap::from_pointee(topics),
@@ -257,6 +267,29 @@ impl QueueTable {
     }
 }
 
+/// Does `work` to parts of `items`, on as many threads as there are processors: a queue costs a few
+/// system calls, and there can be tens of thousands. The results are in the order of the items.
+fn on_all_processors<T: Send, U: Send>(
+    mut items: Vec<T>,
+    work: impl Fn(Vec<T>) -> Result<Vec<U>, StoreError> + Sync,
+) -> Result<Vec<U>, StoreError> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(LEAST_SHARE);
+    thread::scope(|scope| {
+        let (work, mut others) = (&work, Vec::new());
+        while items.len() > share {
+            let part = items.split_off(items.len() - share);
+            let body = move || work(part);
+            others.push(service::spawn_scoped(scope, "open-queues", body)?);
+        }
+        let mut done = work(items)?;
+        for other in others.into_iter().rev() {
+            done.extend(service::end_of(other)?);
+        }
+        Ok(done)
+    })
+}
+
 impl QueueDirs {
     /// Those of a store.
     pub(crate) fn of(config: &StoreConfig) -> QueueDirs {
@@ -327,6 +360,22 @@ mod tests {
     use super::*;
     use crate::consume_queue::ext_unit::ExtUnit;
     use crate::consume_queue::unit::Entry;
+
+    #[test]
+    fn work_shared_among_threads_is_all_done_and_in_order_and_its_error_comes_through() {
+        for count in [0, 1, LEAST_SHARE, 1_000] {
+            let items: Vec<_> = (0..count).collect();
+            let doubled = on_all_processors(items.clone(), |part| {
+                Ok(part.into_iter().map(|n| n * 2).collect())
+            });
+            let expected: Vec<_> = items.iter().map(|n| n * 2).collect();
+            assert_eq!(doubled.expect("no error"), expected);
+        }
+        let refused = on_all_processors(vec![1; 1_000], |_| {
+            Err::<Vec<()>, _>(StoreError::AlreadyStarted { lock: "x".into() })
+        });
+        assert!(refused.is_err());
+    }
 
     #[test]
     fn queues_are_found_again_after_a_start() {

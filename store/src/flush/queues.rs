@@ -49,9 +49,12 @@ pub(crate) struct QueueFlush {
 }
 
 impl QueueFlush {
-    /// The body of the thread "flush-queues".
-    pub(crate) fn run(&self, pace: Pace) {
+    /// The body of the thread "flush-queues". `at_once`: recovery left something to write.
+    pub(crate) fn run(&self, pace: Pace, at_once: bool) {
         let mut thorough = Instant::now();
+        if at_once {
+            self.flush_all();
+        }
         while !self.bell.is_stopped() {
             self.bell.wait(Some(pace.interval), || false);
             if self.bell.is_stopped() {

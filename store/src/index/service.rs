@@ -128,11 +128,8 @@ impl IndexService {
     pub(crate) fn put(&self, record: &Record<'_>, handles: &Handles<'_>) -> Result<(), StoreError> {
         let (log_offset, timestamp_ms) =
             (record.log_offset.unsigned_abs(), record.store_timestamp_ms);
-        let last = self.files.read().last().cloned();
-        let known = last
-            .as_ref()
-            .is_some_and(|last| log_offset < last.end_log_offset());
-        if known {
+        let is_in = |last: &Arc<IndexFile>| log_offset < last.end_log_offset();
+        if self.files.read().last().is_some_and(is_in) {
             return Ok(());
         }
         let hashes = hashes(record, handles).enumerate();
@@ -163,13 +160,15 @@ impl IndexService {
         timestamp_ms: i64,
     ) -> Result<(), StoreError> {
         loop {
-            let last = self.files.read().last().cloned();
-            if let Some(last) = &last {
+            let files = self.files.read();
+            if let Some(last) = files.last() {
                 let put = last.put(hash, log_offset, timestamp_ms);
                 if put.map_err(StoreError::io("take room for", last.words().path()))? {
                     return Ok(());
                 }
             }
+            let last = files.last().cloned();
+            drop(files);
             let path = self.next_path(last.as_deref());
             let file = IndexFile::create(path.clone(), self.shape, last.as_deref());
             self.files.write().push(Arc::new(

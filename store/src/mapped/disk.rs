@@ -69,6 +69,22 @@ pub(crate) fn remove_unfinished(path: &Path) -> io::Result<bool> {
     Ok(untouched)
 }
 
+/// Where the last bytes of a file end that were ever written, if any were from `at` on: what lies behind
+/// is a hole, or room that was taken and not used, and reads as zero. A file system that cannot tell
+/// says the end of the file. Reads nothing.
+pub(crate) fn data_end(file: &File, mut at: u64) -> Option<u64> {
+    let mut end = None;
+    loop {
+        let data = match seek(file, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(Errno::NXIO) => return end,
+            Err(_) => return file.metadata().map(|meta| meta.len()).ok(),
+        };
+        at = seek(file, SeekFrom::Hole(data)).ok()?;
+        end = Some(at);
+    }
+}
+
 fn is_zero(file: &File) -> io::Result<bool> {
     let (mut at, mut bytes) = (0, [0; 64 * 1024]);
     loop {
@@ -217,6 +233,25 @@ mod tests {
         let path = dir.path().join("huge");
         assert!(create(&path, i64::MAX as u64 - 1).is_err());
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn room_that_was_never_written_is_behind_the_end_of_the_data() {
+        let dir = tempfile::tempdir().expect("folder");
+        let file = create(&dir.path().join("f"), 1 << 20).expect("made");
+        assert_eq!(data_end(&file, 0), None);
+        for at in [50, 40_000] {
+            file.write_all_at(&[7; 100], at).expect("written");
+            let end = at + 100;
+            for from in [0, at, at + 99] {
+                let found = data_end(&file, from).expect("data");
+                assert!(
+                    (end..end + PAGE_BYTES).contains(&found),
+                    "{found} from {from}"
+                );
+            }
+        }
+        assert_eq!(data_end(&file, 100_000), None);
     }
 
     #[test]
