@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use broker::StartError;
 use remoting::Command;
@@ -130,7 +130,8 @@ async fn levels_that_java_cannot_read_end_the_start_and_name_their_key() {
 }
 
 /// Precision under load: messages of two levels among as many plain ones as two connections can send. The machine that
-/// runs this may be busy with other things, so only the better half is held to the promise, and the rest to Java's second.
+/// runs this may be busy with other things, which a witness tells: sleeps beside it, and how much longer they took. The
+/// better half is held to the promise, and the rest to Java's second, on top of what the machine cost the witness.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_delayed_messages_come_within_100_ms_of_their_time() {
     const EACH: usize = 200;
@@ -148,6 +149,7 @@ async fn under_load_delayed_messages_come_within_100_ms_of_their_time() {
             sent
         }));
     }
+    let witness = tokio::spawn(overslept(Arc::clone(&done)));
     let mut client = fixture.client().await;
     for n in 0..EACH * 2 {
         let level = (n % 2 + 1).to_string();
@@ -172,8 +174,27 @@ async fn under_load_delayed_messages_come_within_100_ms_of_their_time() {
         late[EACH * 2 - 1]
     );
     assert!(late[0] >= 0, "{} ms early", -late[0]);
-    assert!(late[EACH] <= 100 && late[EACH * 2 - 1] <= 1_000, "{late:?}");
+    let (usual, most) = witness.await.expect("no panic");
+    let bounds = (100 + usual, 1_000 + most);
+    assert!(
+        late[EACH] <= bounds.0 && late[EACH * 2 - 1] <= bounds.1,
+        "{bounds:?} {late:?}"
+    );
     fixture.running.stop().await;
+}
+
+/// How much longer sleeps take than they should while the load runs: median and most. Milliseconds.
+async fn overslept(done: Arc<AtomicBool>) -> (i64, i64) {
+    const NAP: Duration = Duration::from_millis(20);
+    let mut longer = vec![0];
+    while !done.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        tokio::time::sleep(NAP).await;
+        longer.push((began.elapsed() - NAP).as_millis() as i64);
+    }
+    longer.sort_unstable();
+    let at = |place: usize| longer.get(place).copied().unwrap_or(0);
+    (at(longer.len() / 2), at(longer.len() - 1))
 }
 
 /// How late the messages of T are, held against when they were sent.

@@ -1,0 +1,63 @@
+//! Keys of the store that the broker acts on, and that no other test would miss.
+
+mod support;
+
+use remoting::code::{request, response};
+use store::FlushDiskType;
+use support::{Fixture, ask, message, send};
+
+/// `syncFlushTimeout`: a send that must not wait at all is answered before the disk is.
+#[tokio::test]
+async fn a_send_waits_for_the_disk_so_long_and_no_longer() {
+    for (timeout_ms, late) in [(0, true), (5_000, false)] {
+        let fixture = Fixture::with(|config| {
+            config.store.flush_disk_type = FlushDiskType::Sync;
+            config.sync_flush_timeout = std::time::Duration::from_millis(timeout_ms);
+        })
+        .await;
+        let mut client = fixture.client().await;
+        let mut codes = Vec::new();
+        for _ in 0..50 {
+            let reply = client.call(send(&message("T", ""), b"x")).await;
+            codes.push(reply.code);
+        }
+        let some_late = codes.contains(&response::FLUSH_DISK_TIMEOUT);
+        assert_eq!(some_late, late, "{timeout_ms} ms: {codes:?}");
+        fixture.running.stop().await;
+    }
+}
+
+/// `defaultQueryMaxNum`: what a query by unique key finds at most, whatever it asks for.
+#[tokio::test]
+async fn a_query_by_unique_key_finds_so_many_at_most() {
+    for most in [2, 32] {
+        let fixture = Fixture::with(|config| config.query_unique_max_hits = most).await;
+        let mut client = fixture.client().await;
+        for _ in 0..5 {
+            let properties = "UNIQ_KEY\u{1}k\u{2}";
+            client.send(send(&message("T", properties), b"x")).await;
+        }
+        fixture.readable("T", 5).await;
+        let fields = [
+            ("topic", "T"),
+            ("key", "k"),
+            ("maxNum", "20"),
+            ("beginTimestamp", "0"),
+            ("endTimestamp", "9999999999999"),
+            ("_UNIQUE_KEY_QUERY", "true"),
+        ];
+        let expected = (most as usize).min(5);
+        let found = async {
+            loop {
+                let reply = client.call(ask(request::QUERY_MESSAGE, &fields)).await;
+                // The index comes after the queue.
+                if reply.code == 0 && support::bodies(&reply).len() >= expected {
+                    return support::bodies(&reply).len();
+                }
+            }
+        };
+        let found = tokio::time::timeout(support::PATIENCE, found).await;
+        assert_eq!(found, Ok(expected));
+        fixture.running.stop().await;
+    }
+}
