@@ -1,7 +1,7 @@
 //! One run: one kind of servers, all client versions at once, all their scenarios.
 //!
 //! ```text
-//! client JVM ─┐            ┌ first, third     scenarios of all clients beside each other, in any order
+//! client JVM ─┐            ┌ first, third     scenarios of all clients beside each other, in any order; so expiring
 //! client JVM ─┼─ events ─→ Run
 //! client JVM ─┘            └ second cluster   so too; then those that disturb it, one by one, all clients at once
 //! ```
@@ -22,7 +22,8 @@ use crate::client::{Client, Said};
 use crate::cluster::{Cluster, Mode, Spec};
 use crate::logs;
 use crate::scenarios::{
-    CLIENTS, Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario, THIRD_CLUSTER_KEYS,
+    CLIENTS, EXPIRING_CLUSTER_KEYS, Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario,
+    THIRD_CLUSTER_KEYS,
 };
 use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
@@ -37,6 +38,7 @@ const JVM_START_LIMIT: Duration = Duration::from_secs(60);
 const FIRST: &str = "first";
 const SECOND: &str = "second";
 const THIRD: &str = "third";
+const EXPIRING: &str = "expiring";
 
 /// Runs `cases`, all of one kind of servers, and puts an outcome on the board for each, also when nothing could start.
 /// All processes are gone on return.
@@ -88,6 +90,7 @@ struct Run<'a> {
     first: Option<Cluster>,
     second: Option<Arc<Mutex<Cluster>>>,
     third: Option<Cluster>,
+    expiring: Option<Cluster>,
     stages: VecDeque<Vec<Scenario>>,
     /// The change under way: who waits for it, with the ids of their questions.
     changing: Option<Vec<(usize, String)>>,
@@ -119,6 +122,7 @@ impl<'a> Run<'a> {
             first: None,
             second: None,
             third: None,
+            expiring: None,
             stages,
             changing: None,
         }
@@ -130,6 +134,7 @@ impl<'a> Run<'a> {
         let disturbed = [Place::Second, Place::Disturbed, Place::LivesOn];
         let second = self.starting(SECOND, &disturbed, 2, SECOND_CLUSTER_KEYS);
         let third = self.starting(THIRD, &[Place::Third], 1, THIRD_CLUSTER_KEYS);
+        let expiring = self.starting(EXPIRING, &[Place::Expiring], 1, EXPIRING_CLUSTER_KEYS);
         for (at, seat) in self.clients.iter_mut().enumerate() {
             let prefix = format!("c{}", seat.version.replace('.', ""));
             let wrap = move |said| Event::Said { client: at, said };
@@ -147,6 +152,7 @@ impl<'a> Run<'a> {
             .transpose()?
             .map(|cluster| Arc::new(Mutex::new(cluster)));
         self.third = third.map(joined).transpose()?;
+        self.expiring = expiring.map(joined).transpose()?;
         self.await_ready(events)?;
         self.tell_clusters()
     }
@@ -220,12 +226,19 @@ impl<'a> Run<'a> {
             .as_ref()
             .map(|cluster| addresses(&lock(cluster)));
         let third = self.third.as_ref().map(addresses);
+        let expiring = self.expiring.as_ref().map(addresses);
+        let clusters = [
+            (FIRST, first),
+            (SECOND, second),
+            (THIRD, third),
+            (EXPIRING, expiring),
+        ];
         for client in self
             .clients
             .iter_mut()
             .filter_map(|seat| seat.client.as_mut())
         {
-            for (name, addresses) in [(FIRST, &first), (SECOND, &second), (THIRD, &third)] {
+            for (name, addresses) in &clusters {
                 if let Some((namesrv, broker)) = addresses {
                     client.tell_cluster(name, namesrv, broker)?;
                 }
@@ -249,6 +262,15 @@ impl<'a> Run<'a> {
 
     /// Starts whatever may start now.
     fn proceed(&mut self) {
+        for at in 0..self.clients.len() {
+            while let Some(waits) = self
+                .clients
+                .get_mut(at)
+                .and_then(|seat| seat.next_at(Place::Expiring))
+            {
+                self.begin(at, waits, EXPIRING);
+            }
+        }
         // Those of the second cluster first: what disturbs it waits for them.
         for (place, cluster) in [
             (Place::Second, SECOND),

@@ -32,6 +32,23 @@ pub const THIRD_CLUSTER_KEYS: &[(&str, &str)] = &[
     ("traceOn", "false"),
 ];
 
+/// Broker keys of the expiring cluster: every log file but the last is deleted, once a second, and files are small. The
+/// first look comes a minute after the start, in Java too.
+pub const EXPIRING_CLUSTER_KEYS: &[(&str, &str)] = &[
+    ("mappedFileSizeCommitLog", "65536"),
+    ("mappedFileSizeConsumeQueue", "400"),
+    ("maxHashSlotNum", "100"),
+    ("maxIndexNum", "100"),
+    ("fileReservedTime", "0"),
+    (
+        "deleteWhen",
+        "00;01;02;03;04;05;06;07;08;09;10;11;12;13;14;15;16;17;18;19;20;21;22;23",
+    ),
+    ("cleanResourceInterval", "1000"),
+    ("deleteCommitLogFilesInterval", "10"),
+    ("deleteConsumeQueueFilesInterval", "10"),
+];
+
 /// Where a scenario runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -41,6 +58,8 @@ pub enum Place {
     Second,
     /// The third cluster: one name server, [`THIRD_CLUSTER_KEYS`]. Nothing disturbs it.
     Third,
+    /// The expiring cluster: one name server, [`EXPIRING_CLUSTER_KEYS`]. Its scenarios mostly wait, so they begin at once.
+    Expiring,
     /// The second cluster, whose servers are stopped meanwhile: one scenario after the other, all clients at once, so
     /// that each change is made once for all of them.
     Disturbed,
@@ -78,6 +97,13 @@ const fn third(name: &'static str) -> Scenario {
     }
 }
 
+const fn expiring(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::Expiring,
+    }
+}
+
 const fn disturbed(name: &'static str) -> Scenario {
     Scenario {
         name,
@@ -87,6 +113,8 @@ const fn disturbed(name: &'static str) -> Scenario {
 
 /// All scenarios, the slow ones of each place first: the last to start is not the last to end.
 pub const SCENARIOS: &[Scenario] = &[
+    expiring("expired_offset_moves"),
+    expiring("expired_while_read"),
     third("sql_changed"),
     third("sql_retried"),
     third("sql_pushed"),

@@ -41,7 +41,7 @@ impl Running {
     /// Whether no further stage may begin, and no change be made that it has not asked for.
     fn holds_up_others(&self) -> bool {
         match self.scenario.place {
-            Place::First | Place::Third => false,
+            Place::First | Place::Third | Place::Expiring => false,
             Place::Second | Place::Disturbed => true,
             Place::LivesOn => !self.answered,
         }
@@ -80,7 +80,7 @@ impl Seat {
         !self.waiting.is_empty() || !self.running.is_empty()
     }
 
-    /// How many scenarios run that leave their cluster in peace.
+    /// How many scenarios run that leave their cluster in peace and keep it busy.
     pub(crate) fn calm(&self) -> usize {
         self.running
             .values()

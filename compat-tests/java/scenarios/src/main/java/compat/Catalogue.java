@@ -40,6 +40,9 @@ final class Catalogue {
         ALL.put("seek_clients_asked", Seeking::clientsAsked);
         ALL.put("seek_refused", Seeking::refused);
 
+        ALL.put("expired_offset_moves", Expiring::behind);
+        ALL.put("expired_while_read", Expiring::read);
+
         ALL.put("topic_created_by_client", Topics::create);
         ALL.put("topic_auto_created", Topics::autoCreated);
         ALL.put("view_message_by_id", Topics::viewMessage);
