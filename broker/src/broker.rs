@@ -25,6 +25,7 @@ use tracing::{error, info, warn};
 
 use crate::address;
 use crate::arrivals::Listeners;
+use crate::busy::Busy;
 use crate::client::consumers::Consumers;
 use crate::client::locks::Locks;
 use crate::client::producers::Producers;
@@ -33,6 +34,7 @@ use crate::config::BrokerConfig;
 use crate::delay::timer::{Bells, Delay};
 use crate::filter::data::{self, Filters};
 use crate::group::GroupTable;
+use crate::handler::SendQueue;
 use crate::made;
 use crate::message_id::MessageIds;
 use crate::offset::OffsetTable;
@@ -72,6 +74,8 @@ pub struct Broker {
     pub(crate) delay: Arc<Delay>,
     pub(crate) registration: Registration,
     pub(crate) transactions: Transactions,
+    pub(crate) busy: Busy,
+    pub(crate) send_queue: SendQueue,
     /// Held while topics and groups are written to disk (`made`).
     pub(crate) saving: tokio::sync::Mutex<()>,
     turn: AtomicU32,
@@ -95,6 +99,11 @@ impl Broker {
     #[must_use]
     pub fn connected_groups(&self) -> (usize, usize) {
         (self.consumers.len(), self.producers.len())
+    }
+
+    /// Calls `meanwhile` while nothing is appended to the log: sends wait, or are refused.
+    pub fn hold_log(&self, meanwhile: impl FnOnce()) {
+        self.store.standing_still(meanwhile);
     }
 
     /// Where a queue ends: the place of its next message.
@@ -217,6 +226,8 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             producers: Producers::default(),
             locks: Locks::default(),
             transactions: Transactions::default(),
+            busy: Busy::default(),
+            send_queue: SendQueue::default(),
             saving: tokio::sync::Mutex::default(),
             turn: AtomicU32::default(),
             config,

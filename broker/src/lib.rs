@@ -9,6 +9,7 @@
 pub mod address;
 mod arrivals;
 pub mod broker;
+mod busy;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -107,7 +107,8 @@ pub enum AppendError {
     },
     /// `SERVICE_NOT_AVAILABLE`: the store takes no appends now.
     ServiceNotAvailable(Unavailable),
-    /// `OS_PAGECACHE_BUSY`: others held the log longer than `osPageCacheBusyTimeOutMills`.
+    /// `OS_PAGECACHE_BUSY`: others held the log longer than `osPageCacheBusyTimeOutMills`, or than the caller
+    /// would wait.
     OsPageCacheBusy,
     /// `CREATE_MAPEDFILE_FAILED`: there is no room for the next log file. Tried again by the next append.
     CreateMappedFileFailed,

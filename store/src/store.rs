@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -265,7 +266,20 @@ impl Store {
     /// # Errors
     /// As [`AppendError`] tells; nothing was stored then.
     pub fn append(&self, message: &NewMessage<'_>) -> Result<Appended, AppendError> {
-        let appended = self.in_queue(message, |queue| self.log.append(message, queue))?;
+        self.append_within(self.config.page_cache_busy_timeout, message)
+    }
+
+    /// The same, waiting for other appends so long at most: for a thread that has other things to do.
+    ///
+    /// # Errors
+    /// As [`AppendError`] tells; nothing was stored then.
+    pub fn append_within(
+        &self,
+        patience: Duration,
+        message: &NewMessage<'_>,
+    ) -> Result<Appended, AppendError> {
+        let append = |queue: &Queue| self.log.append(message, queue, patience);
+        let appended = self.in_queue(message, append)?;
         self.ring();
         Ok(appended)
     }
@@ -276,6 +290,18 @@ impl Store {
     /// # Errors
     /// As [`AppendError`] tells; nothing was stored then.
     pub fn append_batch(&self, messages: &[NewMessage<'_>]) -> Result<Vec<Appended>, AppendError> {
+        self.append_batch_within(self.config.page_cache_busy_timeout, messages)
+    }
+
+    /// The same, waiting for other appends so long at most.
+    ///
+    /// # Errors
+    /// As [`AppendError`] tells; nothing was stored then.
+    pub fn append_batch_within(
+        &self,
+        patience: Duration,
+        messages: &[NewMessage<'_>],
+    ) -> Result<Vec<Appended>, AppendError> {
         let first = messages
             .first()
             .ok_or(AppendError::MessageIllegal(Illegal::Batch))?;
@@ -287,7 +313,8 @@ impl Store {
         {
             return Err(AppendError::MessageIllegal(Illegal::Batch));
         }
-        let appended = self.in_queue(first, |queue| self.log.append_batch(messages, queue))?;
+        let append = |queue: &Queue| self.log.append_batch(messages, queue, patience);
+        let appended = self.in_queue(first, append)?;
         self.ring();
         Ok(appended)
     }
@@ -334,6 +361,12 @@ impl Store {
     /// Java 4.7.0 `lockTimeMills`.
     pub fn lock_held_ms(&self) -> u64 {
         self.log.held_ms()
+    }
+
+    /// Calls `meanwhile` while nothing is appended: who appends finds the log held. Blocks until the append that
+    /// is under way is done. For tests of those who append.
+    pub fn standing_still(&self, meanwhile: impl FnOnce()) {
+        self.log.standing_still(|_| meanwhile());
     }
 
     /// Whether an append has held the log for longer than `osPageCacheBusyTimeOutMills`.

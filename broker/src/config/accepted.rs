@@ -21,9 +21,6 @@ pub(crate) const NETTY: &str = "there is no Netty here";
 /// The same for limits of calls under way.
 pub(crate) const SEMAPHORE: &str =
     "calls out are bounded by their time-outs and by bytes per connection, not by a semaphore";
-/// The same for the other age limits of queued requests.
-pub(crate) const NO_QUEUE: &str =
-    "such requests are answered as they come, so none grows old in a queue";
 /// The same for replication.
 pub(crate) const REPLICATION: &str = "replication is not built yet";
 /// The same for the off-heap write buffer.

@@ -68,6 +68,14 @@ pub struct BrokerConfig {
     pub fast_failure_enable: bool,
     /// `waitTimeMillsInSendQueue`: too long for a send. Milliseconds; default 200.
     pub wait_in_send_queue: Duration,
+    /// `waitTimeMillsInPullQueue`: too long for a pull. Milliseconds; default 5000.
+    pub wait_in_pull_queue: Duration,
+    /// `waitTimeMillsInHeartbeatQueue`: too long for a heartbeat. Milliseconds; default 31000.
+    pub wait_in_heartbeat_queue: Duration,
+    /// `waitTimeMillsInTransactionQueue`: too long for the end of a transaction. Milliseconds; default 3000.
+    pub wait_in_transaction_queue: Duration,
+    /// `sendThreadPoolQueueCapacity`: how many sends may wait for the log. Default 10000.
+    pub send_queue_capacity: u32,
     /// `startAcceptSendRequestTimeStamp`: sends before this moment are refused. Milliseconds since 1970; default 0.
     pub accept_sends_from_ms: i64,
     /// `traceOn`: property and reply field `TRACE_ON`. Default true.
@@ -162,6 +170,10 @@ impl BrokerConfig {
             slave_read_enable: false,
             fast_failure_enable: true,
             wait_in_send_queue: ms(200),
+            wait_in_pull_queue: ms(5_000),
+            wait_in_heartbeat_queue: ms(31_000),
+            wait_in_transaction_queue: ms(3_000),
+            send_queue_capacity: 10_000,
             accept_sends_from_ms: 0,
             trace_on: true,
             compressed_register: false,

@@ -15,6 +15,8 @@ mod progress;
 mod testing;
 pub mod timer;
 
+use std::time::Duration;
+
 use store::{AppendError, Appended, NewMessage, Store};
 
 /// Stores a message, now or for later as its properties say. Not for half messages: those go to the store.
@@ -22,20 +24,22 @@ use store::{AppendError, Appended, NewMessage, Store};
 /// # Errors
 /// As [`Store::append`] says; nothing was stored then.
 pub(crate) fn append(store: &Store, message: &NewMessage<'_>) -> Result<Appended, AppendError> {
-    append_at(store, levels::asked(message.properties), message)
+    let patience = store.config().page_cache_busy_timeout;
+    append_at(store, patience, levels::asked(message.properties), message)
 }
 
-/// The same for who knows the level that the properties ask for; 0 is none.
+/// The same for who knows the level that the properties ask for, 0 is none, and has only so much time.
 ///
 /// # Errors
 /// As [`Store::append`] says; nothing was stored then.
 pub(crate) fn append_at(
     store: &Store,
+    patience: Duration,
     level: i32,
     message: &NewMessage<'_>,
 ) -> Result<Appended, AppendError> {
     match levels::schedule(store.delay_levels(), message, level) {
-        None => store.append(message),
-        Some(scheduled) => store.append(&scheduled.of(message)),
+        None => store.append_within(patience, message),
+        Some(scheduled) => store.append_within(patience, &scheduled.of(message)),
     }
 }

@@ -23,7 +23,10 @@ mod query;
 mod send;
 mod send_back;
 
+pub(crate) use send::queue::SendQueue;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use remoting::code::request;
 use remoting::java::json::{self, JsonError};
@@ -32,6 +35,7 @@ use serde::de::DeserializeOwned;
 use tracing::error;
 
 use crate::broker::Broker;
+use crate::busy;
 use crate::client::notify;
 use crate::made::{self, Changes};
 
@@ -43,6 +47,19 @@ impl Service for Broker {
         let before = Changes::of(self);
         let answer = serve(self, peer, request);
         made::saved_first(self, before, answer)
+    }
+
+    fn overdue(
+        &self,
+        code: i32,
+        waited: Duration,
+        behind: impl FnOnce() -> usize,
+    ) -> Option<Refusal> {
+        let limit = busy::limit(&self.config, code)?;
+        (waited >= limit).then(|| {
+            self.busy.turn.kept(waited, "other requests were served");
+            busy::timed_out(waited, behind())
+        })
     }
 
     fn closed(&self, peer: &Arc<Peer>) {

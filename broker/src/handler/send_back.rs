@@ -22,12 +22,16 @@ use store::{AppendError, FlushDiskType, LogOffset, NewMessage, Record};
 use tracing::{debug, warn};
 
 use super::on_a_thread;
+use super::send::queue;
 use crate::broker::Broker;
 use crate::message_id;
 use crate::topic::{name, perm};
 use crate::{delay, made, retry};
 
 pub(super) fn send_back(broker: &Arc<Broker>, request: Command) -> Answer {
+    if let Some(rejected) = queue::rejects(broker) {
+        return rejected;
+    }
     let broker = Arc::clone(broker);
     Answer::later(async move {
         let worker = Arc::clone(&broker);

@@ -10,6 +10,8 @@
 //! Java 4.7.0 `broker/transaction/queue/TransactionalMessageBridge.java` (`parseHalfMessageInner`,
 //! `renewHalfMessageInner`, `renewImmunityHalfMessageInner`). Java loses the sender's `flag` when it puts one back.
 
+use std::time::Duration;
+
 use remoting::properties::{
     self, CHECK_IMMUNITY_SECONDS, PREPARED_QUEUE_OFFSET, PRODUCER_GROUP, REAL_QUEUE_ID, REAL_TOPIC,
     TRANSACTION_CHECK_TIMES, UNIQ_KEY,
@@ -18,23 +20,28 @@ use store::{AppendError, Appended, NewMessage, Record, Store};
 
 use super::{GIVEN_UP_TOPIC, HALF_TOPIC, QUEUE, TRANSACTION_BITS};
 
-/// Stores a message as the half of a transaction.
+/// Stores a message as the half of a transaction. Waits for the log so long at most.
 ///
 /// # Errors
 /// As [`Store::append`] says; nothing was stored then.
-pub(crate) fn append(store: &Store, message: &NewMessage<'_>) -> Result<Appended, AppendError> {
+pub(crate) fn append(
+    store: &Store,
+    patience: Duration,
+    message: &NewMessage<'_>,
+) -> Result<Appended, AppendError> {
     let queue_id = message.queue_id.to_string();
     let way_back = [
         (REAL_TOPIC, message.topic),
         (REAL_QUEUE_ID, queue_id.as_str()),
     ];
-    store.append(&NewMessage {
+    let half = NewMessage {
         topic: HALF_TOPIC,
         queue_id: QUEUE,
         sys_flag: message.sys_flag & !TRANSACTION_BITS,
         properties: &with(message.properties, &way_back),
         ..*message
-    })
+    };
+    store.append_within(patience, &half)
 }
 
 /// The properties with these in place of those of the same names.

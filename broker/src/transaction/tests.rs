@@ -75,7 +75,7 @@ impl Stage {
             properties,
         };
         let store = &self.broker().store;
-        let stored = half::append(store, &message).expect("stored");
+        let stored = half::append(store, Duration::from_secs(1), &message).expect("stored");
         self.dispatched();
         stored.queue_offset.0
     }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::mem;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::{CommitLog, Tail, clock_ms, now_ms};
 use crate::api::Appended;
@@ -40,17 +41,18 @@ impl CommitLog {
     }
 
     /// Appends one message to `queue`, which must be the one it names; `None` if its topic was deleted
-    /// since it was looked up.
+    /// since it was looked up. Waits for other appends, `patience` at most.
     pub(crate) fn append(
         &self,
         message: &NewMessage<'_>,
         queue: &Queue,
+        patience: Duration,
     ) -> Result<Option<Appended>, AppendError> {
         let record_bytes = self.check(message)?;
         let parts = [(record_bytes, message.stored_sys_flag())];
         let place = with_buffer(|buffer| {
             encode(message, record_bytes, buffer);
-            self.put(buffer, &parts, queue)
+            self.put(buffer, &parts, queue, patience)
         })?;
         Ok(place.map(|place| appended(&place, 0, record_bytes, 0)))
     }
@@ -60,6 +62,7 @@ impl CommitLog {
         &self,
         messages: &[NewMessage<'_>],
         queue: &Queue,
+        patience: Duration,
     ) -> Result<Option<Vec<Appended>>, AppendError> {
         let (mut parts, mut total) = (Vec::with_capacity(messages.len()), 0);
         for message in messages {
@@ -78,7 +81,7 @@ impl CommitLog {
             for (message, (record_bytes, _)) in messages.iter().zip(&parts) {
                 encode(message, *record_bytes, buffer);
             }
-            self.put(buffer, &parts, queue)
+            self.put(buffer, &parts, queue, patience)
         })?;
         let Some(place) = place else {
             return Ok(None);
@@ -97,13 +100,14 @@ impl CommitLog {
         records: &mut [u8],
         parts: &[(usize, i32)],
         queue: &Queue,
+        patience: Duration,
     ) -> Result<Option<Place>, AppendError> {
         if u128::from(self.held_ms()) > self.busy_timeout.as_millis() {
             return Err(AppendError::OsPageCacheBusy); // without the wait: others wait already
         }
         let mut tail = self
             .tail
-            .try_lock_for(self.busy_timeout)
+            .try_lock_for(patience.min(self.busy_timeout))
             .ok_or(AppendError::OsPageCacheBusy)?;
         if let Some(why) = tail.refused.first() {
             return Err(AppendError::ServiceNotAvailable(why));
@@ -240,13 +244,13 @@ mod tests {
         }
         let began = Instant::now();
         for _ in 0..50 {
-            let refused = log.append(&message(b"x"), &queue).err();
+            let refused = log.append(&message(b"x"), &queue, busy).err();
             assert_eq!(refused, Some(AppendError::OsPageCacheBusy));
         }
         assert!(began.elapsed() < busy * 10, "each waited for itself");
         drop(stalled);
         log.held_since_ms.store(0, Ordering::Relaxed);
-        log.append(&message(b"x"), &queue).expect("stored");
+        log.append(&message(b"x"), &queue, busy).expect("stored");
     }
 
     #[test]
@@ -260,7 +264,9 @@ mod tests {
         std::thread::scope(|scope| {
             let appends = scope.spawn(|| {
                 for _ in 0..100_000 {
-                    log.append(&message(b"x"), &queue).expect("stored");
+                    let patience = Duration::from_secs(1);
+                    log.append(&message(b"x"), &queue, patience)
+                        .expect("stored");
                 }
             });
             while !appends.is_finished() {

@@ -130,7 +130,9 @@ impl CommitLog {
     /// Calls `with_end` with the end of the log, while nothing is appended.
     pub(crate) fn standing_still(&self, with_end: impl FnOnce(u64)) {
         let _tail = self.tail.lock();
+        self.held_since_ms.store(clock_ms(), Ordering::Relaxed);
         with_end(self.end());
+        self.held_since_ms.store(0, Ordering::Relaxed);
     }
 
     /// The oldest file, if others follow it: the only one that may go.

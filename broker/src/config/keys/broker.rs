@@ -1,8 +1,6 @@
 //! The rows of Java 4.7.0's `BrokerConfig`, in its order.
 
-use super::super::accepted::{
-    EXECUTOR, EXECUTOR_QUEUE, NO_QUEUE, UNREAD, no, nothing, number, yes,
-};
+use super::super::accepted::{EXECUTOR, EXECUTOR_QUEUE, UNREAD, no, nothing, number, yes};
 use super::super::value::{JavaType, Slot};
 use super::{Key, accepted, field, long_millis, millis};
 
@@ -114,12 +112,9 @@ pub(super) static KEYS: &[Key] = &[
         Slot::Bool(&mut c.fetch_namesrv_addr)
     })
     .important(),
-    accepted(
-        "sendThreadPoolQueueCapacity",
-        JavaType::Int,
-        number::<10_000>,
-        EXECUTOR_QUEUE,
-    ),
+    field("sendThreadPoolQueueCapacity", |c| {
+        Slot::Count32(&mut c.send_queue_capacity)
+    }),
     accepted(
         "pullThreadPoolQueueCapacity",
         JavaType::Int,
@@ -218,24 +213,15 @@ pub(super) static KEYS: &[Key] = &[
     field("waitTimeMillsInSendQueue", |c| {
         long_millis(&mut c.wait_in_send_queue)
     }),
-    accepted(
-        "waitTimeMillsInPullQueue",
-        JavaType::Long,
-        number::<5_000>,
-        NO_QUEUE,
-    ),
-    accepted(
-        "waitTimeMillsInHeartbeatQueue",
-        JavaType::Long,
-        number::<31_000>,
-        NO_QUEUE,
-    ),
-    accepted(
-        "waitTimeMillsInTransactionQueue",
-        JavaType::Long,
-        number::<3_000>,
-        NO_QUEUE,
-    ),
+    field("waitTimeMillsInPullQueue", |c| {
+        long_millis(&mut c.wait_in_pull_queue)
+    }),
+    field("waitTimeMillsInHeartbeatQueue", |c| {
+        long_millis(&mut c.wait_in_heartbeat_queue)
+    }),
+    field("waitTimeMillsInTransactionQueue", |c| {
+        long_millis(&mut c.wait_in_transaction_queue)
+    }),
     field("startAcceptSendRequestTimeStamp", |c| {
         Slot::Long(&mut c.accept_sends_from_ms)
     }),

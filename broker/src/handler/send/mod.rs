@@ -4,7 +4,7 @@
 //! header ▶ may it be sent, and where (`target`) ▶ what do its properties ask (`wishes`) ▶ append ▶ durable? ▶ reply
 //! ```
 //!
-//! Under SYNC_FLUSH the reply waits for the disk, and only it: the frames behind it go on. The rule that is easy to
+//! An append that finds the log held waits in a queue (`queue`). Under SYNC_FLUSH the reply waits for the disk, and only it: the frames behind it go on. The rule that is easy to
 //! break: a message that is in the log has a whole reply header, whatever the reply's code; clients read it for codes 0,
 //! 10, 11 and 12 alike and fail without `MSG_REGION`.
 //!
@@ -12,6 +12,7 @@
 //! `CLUSTER`, as later versions do, since request-reply needs it; the reply's `transactionId` is the message's `UNIQ_KEY`;
 //! a flush that fails is an error.
 
+pub(super) mod queue;
 pub(super) mod reply;
 mod target;
 mod wishes;
@@ -21,7 +22,9 @@ use std::sync::Arc;
 
 use remoting::body::batch;
 use remoting::code::response;
+use remoting::header::HeaderError;
 use remoting::header::send::{SendReply, SendRequest};
+use remoting::router::LaterAnswer;
 use remoting::{Answer, Command, Peer, Refusal};
 use store::{
     AppendError, Appended, BrokerRole, FlushDiskType, LogOffset, NewMessage, disk_used_ratio,
@@ -39,13 +42,43 @@ const ILLEGAL: &str = "the message is illegal, maybe msg body or properties leng
                        msg body length limit 128k, msg properties length limit 32k.";
 
 pub(super) fn send(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> Answer {
+    if let Some(rejected) = queue::rejects(broker) {
+        return rejected;
+    }
+    if !broker.send_queue.is_empty() {
+        return queue::wait(broker, peer, request);
+    }
     match put(broker, peer, &request) {
-        Ok(stored) => acknowledge(broker, stored),
-        Err(refusal) => Err(refusal).into(),
+        Ok(stored) => match acknowledge(broker, stored) {
+            Ok(reply) => reply.into(),
+            Err(on_disk) => Answer::Later(on_disk),
+        },
+        Err(NotPut::LogHeld) => queue::wait(broker, peer, request),
+        Err(NotPut::Refused(refusal)) => Err(refusal).into(),
+    }
+}
+
+/// Why a send is not in the log.
+enum NotPut {
+    /// Another append holds it.
+    LogHeld,
+    Refused(Refusal),
+}
+
+impl From<Refusal> for NotPut {
+    fn from(refusal: Refusal) -> NotPut {
+        NotPut::Refused(refusal)
+    }
+}
+
+impl From<HeaderError> for NotPut {
+    fn from(error: HeaderError) -> NotPut {
+        NotPut::Refused(error.into())
     }
 }
 
 /// A send whose messages are in the log.
+#[derive(Debug)]
 struct Stored {
     /// Where the last of them ends.
     end: LogOffset,
@@ -54,19 +87,19 @@ struct Stored {
     reply: Command,
 }
 
-fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, Refusal> {
+fn put(broker: &Broker, peer: &Peer, request: &Command) -> Result<Stored, NotPut> {
     let header = request.header::<SendRequest<'_>>()?;
     let target = target::of(broker, peer, &header, request.version)?;
     let wishes = Wishes::of(&header.properties);
     let level = wishes.level()?;
     if header.batch {
         if level > 0 {
-            return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL)); // a batch cannot wait
+            return Err(illegal()); // a batch cannot wait
         }
         return put_batch(broker, peer, request, &header, &target, &wishes);
     }
     let [body] = request.body.slices() else {
-        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL)); // a request has one run of bytes
+        return Err(illegal()); // a request has one run of bytes
     };
     let message = NewMessage {
         flag: header.flag,
@@ -78,11 +111,11 @@ fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, R
     let comes_back = header.reconsume_times > 0 && level > 0;
     let appended = if wishes.prepared && !comes_back {
         target::may_be_half(broker)?;
-        half::append(&broker.store, &message)
+        half::append(&broker.store, queue::PATIENCE, &message)
     } else if target.dead {
-        broker.store.append(&message)
+        broker.store.append_within(queue::PATIENCE, &message)
     } else {
-        delay::append_at(&broker.store, level, &message)
+        delay::append_at(&broker.store, queue::PATIENCE, level, &message)
     };
     let appended = appended.map_err(|error| refuse(broker, &error))?;
     let mut msg_id = String::new();
@@ -98,19 +131,19 @@ fn put(broker: &Arc<Broker>, peer: &Peer, request: &Command) -> Result<Stored, R
 }
 
 fn put_batch(
-    broker: &Arc<Broker>,
+    broker: &Broker,
     peer: &Peer,
     request: &Command,
     header: &SendRequest<'_>,
     target: &Target<'_>,
     wishes: &Wishes<'_>,
-) -> Result<Stored, Refusal> {
+) -> Result<Stored, NotPut> {
     let [body] = request.body.slices() else {
-        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL));
+        return Err(illegal());
     };
     if body.len() > broker.config.store.max_message_bytes as usize {
         // Every record is longer than its part of the body: looked at before the parts take room.
-        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL));
+        return Err(illegal());
     }
     let parts = batch::decode(body)
         .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, error.to_string()))?;
@@ -132,10 +165,10 @@ fn put_batch(
         .collect();
     let appended = broker
         .store
-        .append_batch(&messages)
+        .append_batch_within(queue::PATIENCE, &messages)
         .map_err(|error| refuse(broker, &error))?;
     let (Some(first), Some(last)) = (appended.first(), appended.last()) else {
-        return Err(Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL));
+        return Err(illegal());
     };
     let mut msg_ids = String::new();
     for one in &appended {
@@ -192,25 +225,26 @@ fn stored(
     }
 }
 
-/// Answers when the message is as safe as the broker promises, or the time for that is over.
-fn acknowledge(broker: &Arc<Broker>, stored: Stored) -> Answer {
+/// The reply once the message is as safe as the broker promises, or the time for that is over: now, or what waits for it.
+fn acknowledge(broker: &Arc<Broker>, stored: Stored) -> Result<Command, LaterAnswer> {
     let Stored {
         end,
         waits,
         mut reply,
     } = stored;
     if !waits {
-        return reply.into();
+        return Ok(reply);
     }
     if broker.config.store.broker_role == BrokerRole::SyncMaster {
         reply.code = response::SLAVE_NOT_AVAILABLE; // there is no replication yet, so there is never a slave
     }
     if broker.config.store.flush_disk_type == FlushDiskType::Async {
-        return reply.into();
+        return Ok(reply);
     }
     let durable = broker.store.durable(end);
     let limit = broker.config.sync_flush_timeout;
-    Answer::later(async move {
+    let broker = Arc::clone(broker);
+    Err(Box::pin(async move {
         match tokio::time::timeout(limit, durable).await {
             Ok(Ok(())) => Ok(reply),
             Ok(Err(error)) => {
@@ -221,18 +255,23 @@ fn acknowledge(broker: &Arc<Broker>, stored: Stored) -> Answer {
                 ))
             }
             Err(_) => {
+                broker.busy.disk.kept(limit, "a flush takes its time");
                 if reply.code == response::SUCCESS {
                     reply.code = response::FLUSH_DISK_TIMEOUT;
                 }
                 Ok(reply)
             }
         }
-    })
+    }))
+}
+
+fn illegal() -> NotPut {
+    Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL).into()
 }
 
 /// Java's code and words for each way in which an append fails.
-fn refuse(broker: &Broker, error: &AppendError) -> Refusal {
-    match error {
+fn refuse(broker: &Broker, error: &AppendError) -> NotPut {
+    let refusal = match error {
         AppendError::MessageIllegal(_) | AppendError::PropertiesSizeExceeded { .. } => {
             Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL)
         }
@@ -250,12 +289,11 @@ fn refuse(broker: &Broker, error: &AppendError) -> Refusal {
             );
             Refusal::new(response::SERVICE_NOT_AVAILABLE, remark)
         }
-        AppendError::OsPageCacheBusy => {
-            Refusal::system_error("[PC_SYNCHRONIZED]broker busy, start flow control for a while")
-        }
+        AppendError::OsPageCacheBusy => return NotPut::LogHeld,
         AppendError::CreateMappedFileFailed => {
             warn!(%error, "refuse a message");
             Refusal::system_error("create mapped file failed, server is busy or broken.")
         }
-    }
+    };
+    NotPut::Refused(refusal)
 }
