@@ -5,7 +5,10 @@ use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::offset::QueueOffset;
-use crate::{AppendError, Everything, LogOffset, NewMessage, ReadStatus, Store};
+use crate::{
+    AppendError, Arrival, Arrivals, Everything, ExtUnit, LogOffset, NewMessage, ReadStatus, Record,
+    Select, Store,
+};
 
 const FILE_BYTES: u64 = 4096;
 /// A message a log file, since two do not fit.
@@ -32,7 +35,11 @@ fn config(dir: &Path) -> StoreConfig {
 
 /// A store whose queue 0 has a message in each of `files` log files.
 fn filled(config: &StoreConfig, files: usize) -> Arc<Store> {
-    let store = Store::open(config.clone(), Arc::new(())).expect("opened");
+    filled_for(config, files, Arc::new(()))
+}
+
+fn filled_for(config: &StoreConfig, files: usize, arrivals: Arc<dyn Arrivals>) -> Arc<Store> {
+    let store = Store::open(config.clone(), arrivals).expect("opened");
     for n in 0..files {
         put(&store, "T", n).expect("stored");
     }
@@ -343,4 +350,50 @@ fn a_full_file_has_the_time_of_its_end_and_a_start_makes_none_younger() {
     let _store = Store::open(config.clone(), Arc::new(())).expect("recovered");
     assert_eq!(modified(first).expect("there"), old);
     assert!(old > UNIX_EPOCH);
+}
+
+/// Bit maps so long that a file of the extension has four units.
+struct LongMaps;
+
+impl Arrivals for LongMaps {
+    fn arrived(&self, _: &Arrival<'_>) {}
+    fn filter_bits(&self, _: &str, record: &Record<'_>) -> Option<Vec<u8>> {
+        Some(vec![record.queue_offset as u8; 1000])
+    }
+}
+
+/// Notes the first byte of each unit's map.
+struct Units(Vec<u8>);
+
+impl Select for Units {
+    fn entry(&mut self, _: i64) -> bool {
+        true
+    }
+    fn unit(&mut self, unit: &ExtUnit<'_>) -> bool {
+        self.0.extend(unit.filter_bits.first());
+        true
+    }
+}
+
+#[test]
+fn what_a_queues_extension_says_goes_with_its_message() {
+    let dir = tempfile::tempdir().expect("folder");
+    let config = StoreConfig {
+        consume_queue_ext_enable: true,
+        consume_queue_ext_file_bytes: 4096,
+        ..config(dir.path())
+    };
+    let store = filled_for(&config, 14, Arc::new(LongMaps));
+    let ext = dir.path().join("consumequeue_ext/T/0");
+    assert_eq!(names(&ext).len(), 4, "four units a file");
+    age(&store, 9);
+    store.cleaner.round(at(4), &empty_disk);
+    assert_eq!(first_and_count(&store), (9, 5));
+    assert_eq!(names(&ext).len(), 2, "unit 9 lies in the third");
+    let mut units = Units(Vec::new());
+    let mut from = QueueOffset(9);
+    while from < store.max_offset("T", 0) {
+        from = store.read_queue("T", 0, from, 32, &mut units).next_begin;
+    }
+    assert_eq!(units.0, [9, 10, 11, 12, 13]);
 }
