@@ -152,7 +152,17 @@ fn build_ours() -> Result<(), Trouble> {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             let output = Command::new(cargo)
                 .args([
-                    "build", "--quiet", "-p", "namesrv", "-p", "broker", "-p", "load", "--bins",
+                    "build",
+                    "--quiet",
+                    "-p",
+                    "namesrv",
+                    "-p",
+                    "broker",
+                    "-p",
+                    "load",
+                    "-p",
+                    "store-tool",
+                    "--bins",
                 ])
                 .args(release.then_some("--release"))
                 .current_dir(env!("CARGO_MANIFEST_DIR"))

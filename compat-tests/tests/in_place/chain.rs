@@ -11,11 +11,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use compat_tests::cluster::{Cluster, Mode, Spec};
 use compat_tests::logs;
-use compat_tests::servers::Servers;
+use compat_tests::servers::{Servers, binary};
 use compat_tests::trouble::{Doing, Trouble};
 
 use crate::program::Program;
@@ -252,7 +253,7 @@ impl Run<'_> {
         if store.join("abort").exists() != (end == End::Killed) {
             return Err(Trouble(format!("the file `abort` is wrong after: {end:?}")));
         }
-        Ok(())
+        check(&store)
     }
 
     /// Times, for whoever wonders where they go: `times.txt` in the chain's logs.
@@ -263,4 +264,19 @@ impl Run<'_> {
             let _ = writeln!(file, "{:>6} ms {what}", self.start.elapsed().as_millis());
         }
     }
+}
+
+/// What is on the disk is whole, whoever left it and however: `mqstore check`.
+fn check(store: &Path) -> Result<(), Trouble> {
+    let mut mqstore = Command::new(binary("mqstore")?);
+    let checked = mqstore.arg("check").arg(store).output();
+    let checked = checked.doing(|| "run mqstore".to_owned())?;
+    if checked.status.success() {
+        return Ok(());
+    }
+    let said = [checked.stdout, checked.stderr].concat();
+    Err(Trouble(format!(
+        "mqstore check: {}",
+        String::from_utf8_lossy(&said)
+    )))
 }
