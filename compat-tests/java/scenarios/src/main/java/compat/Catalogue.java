@@ -35,6 +35,10 @@ final class Catalogue {
         ALL.put("pull_blocks_until_message", Pulling::block);
         ALL.put("pull_blocks_until_timeout", Pulling::blockTimeout);
 
+        ALL.put("pull_refused", Corners::refused);
+        ALL.put("pull_may_not_broadcast", Corners::mayNotBroadcast);
+        ALL.put("pull_offset_moved", Corners::offsetMoved);
+
         ALL.put("seek_live", Seeking::live);
         ALL.put("seek_offline", Seeking::offline);
         ALL.put("seek_clients_asked", Seeking::clientsAsked);

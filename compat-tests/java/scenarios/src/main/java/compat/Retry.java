@@ -291,7 +291,11 @@ final class Retry {
     }
 
     private static void setGroup(Scene scene, String group, boolean mayConsume, int queues, int times) throws Exception {
-        String body = "{\"brokerId\":0,\"consumeBroadcastEnable\":true,\"consumeEnable\":" + mayConsume + ",\"consumeFromMinEnable\":true,"
+        setGroup(scene, group, mayConsume, true, queues, times);
+    }
+
+    static void setGroup(Scene scene, String group, boolean mayConsume, boolean mayBroadcast, int queues, int times) throws Exception {
+        String body = "{\"brokerId\":0,\"consumeBroadcastEnable\":" + mayBroadcast + ",\"consumeEnable\":" + mayConsume + ",\"consumeFromMinEnable\":true,"
             + "\"groupName\":\"" + group + "\",\"notifyConsumerIdsChangedEnable\":true,\"retryMaxTimes\":" + times + ",\"retryQueueNums\":"
             + queues + ",\"whichBrokerWhenConsumeSlowly\":1}";
         RemotingCommand answer = Api.call(scene.producer(), scene.cluster.broker, UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, Map.of(),
@@ -299,7 +303,8 @@ final class Retry {
         Check.equal(0, answer.getCode(), "setting of the group: " + answer.getRemark());
     }
 
-    private static void updateTopic(Scene scene, String topic, int perm) throws Exception {
+    /** Gives a topic of one queue other permissions. */
+    static void updateTopic(Scene scene, String topic, int perm) throws Exception {
         Map<String, String> fields = new HashMap<>();
         fields.put("topic", topic);
         fields.put("defaultTopic", "TBW102");
