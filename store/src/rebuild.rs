@@ -8,7 +8,7 @@
 //! Queues and index know nothing of each other, so the index, the dearer half, has a thread of its own.
 //! Both go through the records in log order with the functions of the dispatcher, so the result is that
 //! of one thread. The rule that is easy to break: nobody puts a record that has not been checked.
-//! Java 4.7.0 puts one after the other in `ReputMessageService`, once the log has been checked.
+//! Java 4.7.0 `store/CommitLog.java` (`recoverAbnormally`) puts one after the other.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver};
