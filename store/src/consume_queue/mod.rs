@@ -14,6 +14,7 @@ mod files;
 mod lookup;
 pub(crate) mod queue;
 mod recover;
+pub(crate) mod sync;
 pub(crate) mod table;
 mod tail;
 pub(crate) mod unit;

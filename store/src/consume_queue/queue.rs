@@ -8,13 +8,12 @@
 //! Entry n lies at byte 20 n. The rule that is easy to break: `next` belongs to the holder of the
 //! log's lock, everything else to the dispatcher. Java 4.7.0 `store/ConsumeQueue.java`.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::ext::{self, Ext, Placed, Units};
+use super::ext::{Ext, Placed, Units};
 use super::ext_unit::{ExtUnit, byte_of};
 use super::files::QueueFiles;
 use super::tail::Tail;
@@ -22,7 +21,6 @@ use super::unit::{ENTRY_BYTES, Entry};
 use crate::api::QueueEntry;
 use crate::delay_levels::SCHEDULE_TOPIC;
 use crate::error::StoreError;
-use crate::mapped::disk::PAGE_BYTES;
 use crate::offset::QueueOffset;
 
 /// A gap of up to so many files is filled with blank entries; no record that is whole leaves a longer one.
@@ -49,24 +47,6 @@ pub(crate) struct Queue {
     misnumbered: AtomicBool,
     /// Its topic was deleted.
     gone: AtomicBool,
-}
-
-/// Entries that are in the files but not known to be on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unsynced {
-    from: u64,
-    to: u64,
-    files_changed: bool,
-    /// Only the whole file system knows whether all of it could be written.
-    unwatched: bool,
-    ext: ext::Unsynced,
-}
-
-impl Unsynced {
-    /// Whether syncing the queue's files is not enough: the whole file system must be.
-    pub(crate) fn needs_file_system(self) -> bool {
-        self.unwatched || self.ext.unwatched
-    }
 }
 
 /// What became of an entry.
@@ -308,74 +288,6 @@ impl Queue {
         let max = self.max.load(Ordering::Relaxed);
         self.max.store(max + ENTRY_BYTES, Ordering::Release);
         Ok(())
-    }
-
-    /// Writes new entries to the files if they fill `least_pages` (0: any), for the caller to sync and
-    /// then to call `synced`; `None` if there is nothing to sync. With 0 a queue that has had nothing
-    /// new since the last time gives its memory back.
-    ///
-    /// # Errors
-    /// What the file system says, ENOSPC most likely; nothing is lost, the same call may be made again.
-    pub(crate) fn write_out(&self, least_pages: u32) -> io::Result<Option<Unsynced>> {
-        let (from, to) = (self.synced.load(Ordering::Relaxed), self.max_byte());
-        let pages = to / PAGE_BYTES - from.min(to) / PAGE_BYTES;
-        if least_pages > 0 && pages < u64::from(least_pages) {
-            return Ok(None);
-        }
-        let mut tail = self.tail.lock();
-        if tail.is_gone() {
-            return Ok(None);
-        }
-        if least_pages == 0 {
-            self.files.close_unused();
-            self.ext.iter().for_each(Ext::close_unused);
-        }
-        if from >= to && !tail.files_changed {
-            tail.give_up();
-            return Ok(None);
-        }
-        tail.write(&self.files)?;
-        let files_changed = std::mem::take(&mut tail.files_changed);
-        Ok(Some(Unsynced {
-            from,
-            to,
-            files_changed,
-            unwatched: self.files.take_unwatched(),
-            ext: self
-                .ext
-                .as_ref()
-                .map_or_else(Default::default, Ext::unsynced),
-        }))
-    }
-
-    /// Writes what `write_out` returned to disk. Blocks.
-    ///
-    /// # Errors
-    /// What the kernel says. What was not written may never be: the checkpoint must not pass it.
-    pub(crate) fn sync(&self, unsynced: Unsynced) -> io::Result<()> {
-        match self.sync_files(unsynced) {
-            Err(_) if self.is_gone() => Ok(()), // removed under our hands
-            synced => synced,
-        }
-    }
-
-    fn sync_files(&self, unsynced: Unsynced) -> io::Result<()> {
-        if let Some(ext) = &self.ext {
-            ext.sync(unsynced.ext)?;
-        }
-        if unsynced.files_changed {
-            self.files.sync_names()?;
-            return self.files.sync(0, u64::MAX);
-        }
-        self.files.sync(unsynced.from, unsynced.to)
-    }
-
-    /// Notes that what `write_out` returned is on disk.
-    pub(crate) fn synced(&self, unsynced: Unsynced) {
-        if let Some(ext) = &self.ext {
-            ext.synced(unsynced.ext);
-        }
-        self.synced.store(unsynced.to, Ordering::Relaxed);
     }
 }
 
