@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use broker::BrokerConfig;
 use broker::config::Environment;
 use namesrv::NamesrvConfig;
-use tokio::signal::unix::{SignalKind, signal};
+use remoting::process::StopSignals;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOG_FILE_BYTES: u32 = 64 << 20;
@@ -45,12 +45,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs both until SIGINT or SIGTERM. The error is a sentence for the person at the terminal.
+/// Runs both until SIGINT, SIGTERM or SIGHUP. The error is a sentence for the person at the terminal.
 async fn serve(folder: &Path) -> Result<(), String> {
     let folder =
         std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
     let name_server = namesrv::run(name_server_config(&folder))
         .await
         .map_err(|error| error.to_string())?;
@@ -67,10 +66,7 @@ async fn serve(folder: &Path) -> Result<(), String> {
         "{}",
         greeting(&folder, &name_server.addr().to_string(), broker.address())
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    signals.told().await;
     broker.stop().await;
     name_server.stop().await;
     Ok(())

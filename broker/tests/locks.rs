@@ -36,6 +36,34 @@ async fn lock(wire: &mut Wire, client: &str, queues: &[i32]) -> Vec<i32> {
 }
 
 #[tokio::test]
+async fn names_that_no_client_has_are_refused_and_not_kept() {
+    let fixture = Fixture::new().await;
+    let mut wire = fixture.client().await;
+    let body = |topic_bytes: usize, group_bytes: usize, client_bytes: usize| {
+        json::write(&LockBatchBody {
+            client_id: Some("c".repeat(client_bytes)),
+            consumer_group: Some("G".repeat(group_bytes)),
+            queues: [MessageQueue {
+                topic: "T".repeat(topic_bytes),
+                ..queue(0)
+            }]
+            .into(),
+        })
+    };
+    for code in [request::LOCK_BATCH_MQ, request::UNLOCK_BATCH_MQ] {
+        for (topic, group, client, expected) in [
+            (255, 255, 1024, 0),
+            (256, 1, 1, 1),
+            (1, 256, 1, 1),
+            (1, 1, 1025, 1),
+        ] {
+            let request = Command::request(code).with_body(body(topic, group, client));
+            assert_eq!(wire.call(request).await.code, expected);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_is_told_what_it_holds_and_gives_it_back_with_or_without_an_answer() {
     let fixture = Fixture::new().await;
     let (mut first, mut second) = (fixture.client().await, fixture.client().await);

@@ -24,6 +24,9 @@ use tracing::{debug, info, warn};
 /// A lock that was not renewed for longer than this is free. Java 4.7.0 `REBALANCE_LOCK_MAX_LIVE_TIME`.
 pub const EXPIRY: Duration = Duration::from_secs(60);
 
+/// Locks kept at once; a queue beyond them is held by nobody until others have expired. Java has no bound.
+const MOST_LOCKS: usize = 1_000_000;
+
 /// The locks of all groups.
 #[derive(Debug)]
 pub struct Locks {
@@ -74,9 +77,10 @@ impl Locks {
         let now = Instant::now();
         let mut table = self.table.lock();
         table.sweep(now);
+        let mut room = MOST_LOCKS.saturating_sub(table.len());
         if !queues.is_empty() {
             let locks = table.groups.entry(group.to_owned()).or_default();
-            queues.retain(|queue| take(locks, group, client, queue, now));
+            queues.retain(|queue| take(locks, group, client, queue, now, &mut room));
         }
         queues
     }
@@ -114,7 +118,7 @@ impl Locks {
     /// How many queues are locked, or were until they expired a short while ago.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.lock().groups.values().map(HashMap::len).sum()
+        self.table.lock().len()
     }
 
     /// Whether nobody holds a queue.
@@ -124,16 +128,28 @@ impl Locks {
     }
 }
 
-/// Whether `client` holds the queue now.
+/// Whether `client` holds the queue now. A new lock takes of the `room` that is left.
 fn take(
     locks: &mut HashMap<MessageQueue, Lock>,
     group: &str,
     client: &str,
     queue: &MessageQueue,
     now: Instant,
+    room: &mut usize,
 ) -> bool {
     let lock = match locks.entry(queue.clone()) {
+        Entry::Vacant(_) if *room == 0 => {
+            warn!(
+                group,
+                client,
+                ?queue,
+                limit = MOST_LOCKS,
+                "lock: there are too many"
+            );
+            return false;
+        }
         Entry::Vacant(free) => {
+            *room -= 1;
             info!(group, client, ?queue, "queue locked");
             let client = client.to_owned();
             free.insert(Lock {
@@ -164,6 +180,10 @@ fn take(
 }
 
 impl Table {
+    fn len(&self) -> usize {
+        self.groups.values().map(HashMap::len).sum()
+    }
+
     /// Throws away what has expired: it is as free as what was never locked.
     fn sweep(&mut self, now: Instant) {
         if now - self.swept <= EXPIRY {
