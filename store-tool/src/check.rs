@@ -141,7 +141,6 @@ pub fn check(options: &Options, passed: &mut dyn FnMut(u64, u64)) -> Result<Repo
             .map_err(|(path, error)| CheckError::Io(path, error))?,
         context,
         passed,
-        passed_bytes: 0,
     };
     checker.run(log_file_bytes.unwrap_or(0));
     Ok(checker.context.report)
@@ -216,7 +215,6 @@ struct Checker<'a> {
     queues: QueueCheck,
     index: IndexCheck,
     passed: &'a mut dyn FnMut(u64, u64),
-    passed_bytes: u64,
 }
 
 impl Checker<'_> {
@@ -282,7 +280,7 @@ impl Visitor for Checker<'_> {
     }
 
     fn bad(&mut self, bad: &Bad) {
-        let bytes = bad.to - bad.from;
+        let bytes = bad.to.saturating_sub(bad.from);
         let reason = format!(
             "{}; {bytes} bytes are no record, and there are records behind them",
             bad.why
@@ -297,10 +295,13 @@ impl Visitor for Checker<'_> {
         }
     }
 
-    fn passed(&mut self, bytes: u64) {
-        self.passed_bytes += bytes;
-        let total = self.context.log.files.iter().map(|file| file.bytes).sum();
-        (self.passed)(self.passed_bytes, total);
+    fn passed(&mut self, upto: u64) {
+        let log = &self.context.log;
+        let files_end = log
+            .files
+            .last()
+            .map_or(0, |file| file.base.saturating_add(file.bytes));
+        (self.passed)(upto - log.first(), files_end - log.first());
     }
 }
 

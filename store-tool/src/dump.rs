@@ -130,7 +130,7 @@ impl Visitor for RecordDump<'_> {
 
     fn bad(&mut self, bad: &Bad) {
         if bad.to > self.which.from {
-            self.put(&json!({"log_offset": bad.from, "bad_bytes": bad.to - bad.from, "why": bad.why.to_string()}));
+            self.put(&json!({"log_offset": bad.from, "bad_bytes": bad.to.saturating_sub(bad.from), "why": bad.why.to_string()}));
         }
     }
 

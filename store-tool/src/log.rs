@@ -49,8 +49,8 @@ pub(crate) trait Visitor {
     fn filler(&mut self, at: u64, says_bytes: u64, bytes: u64);
     /// Something with records behind it.
     fn bad(&mut self, bad: &Bad);
-    /// So many bytes of the log have been gone through.
-    fn passed(&mut self, bytes: u64);
+    /// The log has been gone through up to this place, a window at a time.
+    fn passed(&mut self, upto: u64);
     /// Whether nothing more is wanted.
     fn is_done(&self) -> bool {
         false
@@ -85,7 +85,7 @@ pub(crate) fn walk(run: &Run, file_bytes: u64, visitor: &mut impl Visitor) -> Ta
             let why = Why::Unreadable(error.to_string());
             walk.pending.push(Bad { from, to, why });
         }
-        walk.visitor.passed(bytes);
+        walk.visitor.passed(file.base + bytes);
     }
     let written = |bad: &Bad| !matches!(bad.why, Why::Nothing);
     Tail {
@@ -119,7 +119,12 @@ impl<V: Visitor> Walk<'_, V> {
         self.window_at = 0;
         let mut at = 0;
         while at + BLANK_BYTES <= bytes && !self.visitor.is_done() {
-            match self.step(&file, numbered.base, at, bytes)? {
+            let window_at = self.window_at;
+            let step = self.step(&file, numbered.base, at, bytes)?;
+            if self.window_at != window_at {
+                self.visitor.passed(numbered.base + at);
+            }
+            match step {
                 Step::On(record_bytes) => at += record_bytes,
                 Step::EndOfFile => return Ok(()),
                 Step::Bad(why) => {

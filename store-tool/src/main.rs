@@ -148,8 +148,9 @@ fn main() -> ExitCode {
 fn check(options: &Options, json: bool) -> Result<ExitCode, Box<dyn std::error::Error>> {
     // Drawn on a terminal only.
     let bar = ProgressBar::new(0);
-    let style =
-        ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    let style = ProgressStyle::with_template(
+        "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+    );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let report = store_tool::check(options, &mut |passed, total| {
         bar.set_length(total);

@@ -96,7 +96,8 @@ impl QueueCheck {
 
     /// Names and lengths of the files.
     pub(crate) fn check_files(&mut self, report: &mut Report) {
-        for path in &self.strange {
+        let in_queues = self.queues.iter().flat_map(|queue| &queue.run.strange);
+        for path in self.strange.iter().chain(in_queues) {
             report.add(
                 Weight::Note,
                 "strange-file",

@@ -73,7 +73,9 @@ pub(crate) fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn offset_of(name: &str) -> Option<u64> {
     let digits = name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit());
-    name.parse().ok().filter(|_| digits)
+    // What Java's `long` holds: no sum of an offset and a length is too great then.
+    let offset: u64 = name.parse().ok().filter(|_| digits)?;
+    (offset <= i64::MAX as u64).then_some(offset)
 }
 
 /// How long the files of these runs were meant to be: the length that most have, among those that fit all the names.

@@ -428,3 +428,21 @@ fn every_bit_of_the_first_records_is_watched_or_said_to_be_free() {
         flip(&file, at + byte);
     }
 }
+
+#[test]
+fn files_with_names_that_cannot_be_do_no_harm() {
+    for dir in ["commitlog", "consumequeue/GoldenFill/0"] {
+        for name in [
+            "18446744073709551615",
+            "09223372036854775807",
+            "00000000000000000007",
+            "99999999999999999999",
+        ] {
+            let root = copy_of("clean");
+            std::fs::write(root.path().join(dir).join(name), vec![1; 32_768]).expect("written");
+            let checked = check(root.path(), &[]);
+            assert!([0, 1].contains(&checked.exit), "{dir} {name}: {checked:#?}");
+            assert!(checked.text.contains(name), "{dir} {name}: {checked:#?}");
+        }
+    }
+}
