@@ -3,6 +3,7 @@
 mod admin;
 mod clients;
 pub(crate) mod cut;
+pub(crate) mod namesrv;
 mod pulls;
 mod sends;
 

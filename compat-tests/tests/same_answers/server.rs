@@ -34,7 +34,9 @@ const OWN_FIELDS: &[&str] = &[
 
 /// One broker and a connection to it.
 pub(crate) struct Server {
-    pub(crate) cluster: Cluster,
+    cluster: Cluster,
+    /// Whom it asks.
+    addr: String,
     connection: Option<Connection>,
     facts: Vec<(&'static str, String)>,
 }
@@ -68,11 +70,19 @@ impl Server {
             namesrvs: 1,
             mode: Mode::Test(keys),
         };
+        let cluster = Cluster::start(spec, &logs).expect("starts");
         Server {
-            cluster: Cluster::start(spec, &logs).expect("starts"),
+            addr: cluster.broker_addr(),
+            cluster,
             connection: None,
             facts: Vec::new(),
         }
+    }
+
+    /// From now on the name server is asked, not the broker.
+    pub(crate) fn ask_namesrv(&mut self) {
+        self.connection = None;
+        self.addr = self.cluster.namesrv_addr();
     }
 
     /// Stops the broker, removes the first file of its log, and starts it again.
@@ -146,10 +156,9 @@ impl Server {
     }
 
     fn call(&mut self, command: Command) -> Answer {
-        let addr = self.cluster.broker_addr();
         let connection = self
             .connection
-            .get_or_insert_with(|| Connection::open(&addr));
+            .get_or_insert_with(|| Connection::open(&self.addr));
         let answer = connection.call(command);
         if matches!(answer, Answer::Closed) {
             self.connection = None;
