@@ -131,6 +131,19 @@ impl Checkpoint {
         self.words.sync()
     }
 
+    /// Sees to it that it claims nothing of records at `log_offset` and later, to disk too: what was built
+    /// of them is about to be undone. Blocks.
+    pub(crate) fn lower(&self, log_offset: u64) -> std::io::Result<()> {
+        let settled = self.read();
+        if settled.log_offset.is_none_or(|now| now <= log_offset) {
+            return Ok(());
+        }
+        self.write(&Settled {
+            log_offset: Some(log_offset),
+            ..settled
+        })
+    }
+
     /// Writes it, except `deleted_upto`, to disk too. Blocks.
     pub(crate) fn write(&self, settled: &Settled) -> std::io::Result<()> {
         let times = [
@@ -234,6 +247,25 @@ mod tests {
         assert_eq!(Checkpoint::open(&path).expect("opened").read(), both);
         checkpoint.words.put_u64(68, 56);
         assert_eq!(checkpoint.read(), SETTLED, "a torn write was believed");
+    }
+
+    #[test]
+    fn lowered_it_claims_less_and_never_more() {
+        let dir = tempfile::tempdir().expect("folder");
+        let checkpoint = Checkpoint::open(&dir.path().join("checkpoint")).expect("made");
+        checkpoint.lower(5).expect("nothing to do");
+        assert_eq!(checkpoint.read(), Settled::default());
+        checkpoint.write(&SETTLED).expect("written");
+        for (to, log_offset) in [(78, 77), (77, 77), (5, 5), (6, 5)] {
+            checkpoint.lower(to).expect("written");
+            assert_eq!(
+                checkpoint.read(),
+                Settled {
+                    log_offset: Some(log_offset),
+                    ..SETTLED
+                }
+            );
+        }
     }
 
     #[test]

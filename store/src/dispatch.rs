@@ -33,9 +33,6 @@ use crate::record::decode::{Frame, Handles, frame};
 use crate::record::layout::{BLANK_BYTES, has_queue_entry};
 use crate::service::Bell;
 
-/// Pause before an entry that could not be written is tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// After work the thread looks again this much later before it goes to sleep. While messages come
 /// close together no append has to wake it, which would be a system call each; one that comes alone
 /// is dispatched at once. With the kernel's slack it is half as long again.
@@ -165,6 +162,8 @@ pub(crate) struct Dispatcher {
     pub(crate) levels: DelayLevels,
     /// SYNC_FLUSH: only what is on disk.
     pub(crate) only_flushed: bool,
+    /// Pause before an entry that could not be written is tried again.
+    pub(crate) retry: Duration,
 }
 
 impl Dispatcher {
@@ -181,12 +180,7 @@ impl Dispatcher {
         let bell = &self.progress.bell;
         loop {
             let (stop, before) = (bell.is_stopped(), self.progress.dispatched());
-            while self.progress.dispatched() < self.readable() {
-                if !self.dispatch_run(self.readable()) {
-                    return;
-                }
-            }
-            if stop {
+            if !self.catch_up() || stop {
                 return;
             }
             if self.progress.dispatched() > before {
@@ -195,6 +189,16 @@ impl Dispatcher {
                 bell.wait(None, || self.readable() > self.progress.dispatched());
             }
         }
+    }
+
+    /// Dispatches everything that may be; false when it gave up because it was told to stop.
+    pub(crate) fn catch_up(&self) -> bool {
+        while self.progress.dispatched() < self.readable() {
+            if !self.dispatch_run(self.readable()) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Dispatches what lies in one file; false when it gave up because it was told to stop.
@@ -274,7 +278,7 @@ impl Dispatcher {
         tracing::error!(%error, "write queue and index entries; no messages are taken until it works, tried every second");
         self.log.refuse(Unavailable::QueuesStuck);
         loop {
-            self.progress.bell.wait(Some(RETRY), || false);
+            self.progress.bell.wait(Some(self.retry), || false);
             if self.progress.bell.is_stopped() {
                 return None;
             }

@@ -26,6 +26,7 @@ mod rebuild;
 mod record;
 mod recover;
 mod service;
+mod still;
 mod store;
 
 pub use api::{
@@ -37,7 +38,11 @@ pub use delay_levels::{DelayLevels, SCHEDULE_TOPIC};
 pub use error::{AppendError, FlushError, Illegal, StoreError, Unavailable};
 pub use flush::Durable;
 pub use java_hash::{java_hash, tags_code};
+#[doc(hidden)]
+pub use mapped::calls;
 pub use mapped::disk::used_ratio as disk_used_ratio;
 pub use offset::{LogOffset, QueueOffset};
 pub use record::{DecodeError, NewMessage, Record};
+#[doc(hidden)]
+pub use still::Step;
 pub use store::Store;

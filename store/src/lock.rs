@@ -22,6 +22,7 @@ use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
+use crate::mapped::calls::{Call, watched};
 use crate::mapped::disk;
 use crate::paths;
 
@@ -48,19 +49,15 @@ impl StoreLock {
         if fs::metadata(&path).is_ok_and(|meta| held.contains(&(meta.dev(), meta.ino()))) {
             return Err(refused(Errno::AGAIN, &path));
         }
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let open = watched(|| Call::Create(path.clone()), || options.open(&path));
         let mut file = open.map_err(StoreError::io("open", &path))?;
         fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|errno| refused(errno, &path))?;
         let log_dir = lock_dir(log_dir)?;
-        let written = file
-            .write_all(b"lock")
-            .and_then(|()| file.sync_all())
+        let written = watched(|| Call::Write(path.clone()), || file.write_all(b"lock"))
+            .and_then(|()| disk::sync_all(&file, &path))
             .and_then(|()| file.metadata());
         let meta = written.map_err(StoreError::io("write", &path))?;
         let inode = (meta.dev(), meta.ino());

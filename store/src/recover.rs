@@ -9,14 +9,17 @@
 //!
 //! After a stop that was not clean nothing behind the checkpoint is believed but the log: queue and
 //! index entries are built from it anew, so no page that was lost or came back can leave a gap or a
-//! duplicate. The rule that is easy to break: cut first, then build.
+//! duplicate. The rules that are easy to break: cut first, then build; and before anything is cut that
+//! the checkpoint claims, the checkpoint is lowered, for the next crash may come before it is built again.
 //! Java 4.7.0 `store/DefaultMessageStore.java`: `recover`, `start`.
 
 use crate::api::Arrivals;
-use crate::checkpoint::Settled;
+use crate::checkpoint::{Checkpoint, Settled};
 use crate::commit_log::CommitLog;
 use crate::config::StoreConfig;
+use crate::consume_queue::queue::Queue;
 use crate::consume_queue::table::QueueTable;
+use crate::consume_queue::unit::Entry;
 use crate::delay_levels::DelayLevels;
 use crate::dispatch::Entries;
 use crate::error::StoreError;
@@ -57,25 +60,31 @@ pub(crate) fn log_is_there(
 pub(crate) fn recover(
     config: &StoreConfig,
     clean: bool,
-    settled: &Settled,
+    checkpoint: &Checkpoint,
     (levels, arrivals): (&DelayLevels, &dyn Arrivals),
     mut parts: Parts<'_>,
 ) -> Result<bool, StoreError> {
     let aside = paths::cut_dir(&config.root_dir);
     let damaged = match parts.index.as_deref_mut() {
-        Some(index) => index.set_aside_damaged(parts.log, clean, &aside)?,
+        Some(index) => index.set_aside_damaged(parts.log, clean, checkpoint, &aside)?,
         None => Vec::new(),
     };
+    let settled = checkpoint.read();
+    let lower = |to| {
+        let lowered = checkpoint.lower(to);
+        lowered.map_err(StoreError::io("write", paths::checkpoint(&config.root_dir)))
+    };
     if parts.log.is_empty() {
+        lower(0)?;
         if !parts.queues.topics().is_empty() {
             tracing::warn!(dir = %config.commit_log_dir.display(), "the log has no files, remove the queues");
             parts.queues.destroy()?;
         }
-        parts.cut_index(0)?;
+        parts.cut_index(0, !clean)?;
         parts.log.cut(0, 0, !clean)?;
         return Ok(true);
     }
-    let from = start(config, clean, settled, &parts);
+    let from = start(config, clean, &settled, &parts);
     let promised = if clean {
         let all = parts.queues.all();
         let ends = all.iter().filter_map(|queue| queue.last_entry());
@@ -84,8 +93,9 @@ pub(crate) fn recover(
         settled.log_offset.unwrap_or(0)
     };
     if !clean {
-        parts.queues.for_each_mut(|queue| queue.cut(from))?;
-        parts.cut_index(from)?;
+        lower(from)?;
+        parts.cut_queues(from)?;
+        parts.cut_index(from, true)?;
     }
     if let Some(index) = parts.index.as_deref_mut() {
         index.rebuild(damaged, parts.log, from, config.check_crc_on_recover)?;
@@ -100,10 +110,16 @@ pub(crate) fn recover(
     let lost = parts
         .log
         .tell_cut(end, promised, config.check_crc_on_recover, &aside);
+    lower(end)?;
+    if settled.deleted_upto > end {
+        // That part of the log was lost, and what comes in its place was not deleted.
+        let forgotten = checkpoint.write_deleted_upto(end);
+        forgotten.map_err(StoreError::io("write", paths::checkpoint(&config.root_dir)))?;
+    }
     // What was given up once must not come back, nor be told again.
     parts.log.cut(from, end, !clean || lost)?;
     let entries = entries(parts.queues);
-    parts.queues.for_each_mut(|queue| queue.cut(end))?;
+    parts.cut_queues(end)?;
     let cut = entries - self::entries(parts.queues);
     if cut > 0 {
         tracing::error!(
@@ -111,7 +127,7 @@ pub(crate) fn recover(
             "queue entries without a message are given up"
         );
     }
-    parts.cut_index(end)?;
+    parts.cut_index(end, false)?;
     let min = parts.log.min_offset();
     parts
         .queues
@@ -128,10 +144,21 @@ fn entries(queues: &QueueTable) -> i64 {
 }
 
 impl Parts<'_> {
-    fn cut_index(&mut self, log_offset: u64) -> Result<(), StoreError> {
-        self.index
-            .as_deref_mut()
-            .map_or(Ok(()), |index| index.cut(log_offset))
+    fn cut_queues(&mut self, log_offset: u64) -> Result<(), StoreError> {
+        let log = &*self.log;
+        let is_ours = |queue: &Queue, entry: Entry| {
+            let bytes = u64::from(entry.record_bytes.unsigned_abs());
+            log.has_record_of(queue, entry.log_offset.unsigned_abs(), bytes)
+        };
+        self.queues
+            .for_each_mut(|queue| queue.cut(log_offset, is_ours))
+    }
+
+    fn cut_index(&mut self, log_offset: u64, torn: bool) -> Result<(), StoreError> {
+        let log = &*self.log;
+        let has = |offset, hash| log.has_key(offset, hash);
+        let index = self.index.as_deref_mut();
+        index.map_or(Ok(()), |index| index.cut(log_offset, torn, &has))
     }
 }
 

@@ -52,16 +52,19 @@ const BAD_LEVELS: StoreError = StoreError::Config {
     reason: "is no list of delays such as 1s 5s 10s 30s 1m 2h 1d, one blank between them",
 };
 
+/// Pause before queue or index entries that could not be written are tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// An open store. Calls block for as long as a page fault or a new file takes, unless they say more.
 pub struct Store {
     config: StoreConfig,
     levels: DelayLevels,
-    log: Arc<CommitLog>,
+    pub(crate) log: Arc<CommitLog>,
     queues: Arc<QueueTable>,
     index: Option<Arc<IndexService>>,
-    flush: Arc<LogFlush>,
+    pub(crate) flush: Arc<LogFlush>,
     progress: Arc<Progress>,
-    queue_flush: Arc<QueueFlush>,
+    pub(crate) queue_flush: Arc<QueueFlush>,
     pub(crate) cleaner: Arc<Cleaner>,
     reader: Reader,
     running: Mutex<Option<Running>>,
@@ -89,6 +92,16 @@ impl Store {
         config: StoreConfig,
         arrivals: Arc<dyn Arrivals>,
     ) -> Result<Arc<Store>, StoreError> {
+        let (store, clean) = Store::assemble(config, &*arrivals)?;
+        store.start(arrivals, !clean)?;
+        Ok(Arc::new(store))
+    }
+
+    /// All of `open` but its threads, and whether the last owner closed it in order.
+    pub(crate) fn assemble(
+        config: StoreConfig,
+        arrivals: &dyn Arrivals,
+    ) -> Result<(Store, bool), StoreError> {
         config.check()?;
         let levels = DelayLevels::parse(&config.message_delay_level).ok_or(BAD_LEVELS)?;
         let queue_dir = make_folders(&config)?;
@@ -110,7 +123,7 @@ impl Store {
             queues: &mut queues,
             index: index.as_mut(),
         };
-        let lost = recover(&config, clean, &settled, (&levels, &*arrivals), parts)?;
+        let lost = recover(&config, clean, &checkpoint, (&levels, arrivals), parts)?;
         begin_if_new(&mut log, &checkpoint, &config)?;
 
         let timestamp_ms = log
@@ -158,8 +171,7 @@ impl Store {
             reader,
             running,
         };
-        store.start(arrivals, !clean)?;
-        Ok(Arc::new(store))
+        Ok((store, clean))
     }
 
     /// Starts the threads. `unsettled`: queues and index were built anew, and still are to be written to
@@ -171,16 +183,7 @@ impl Store {
         };
         let allocator = Arc::clone(self.log.allocator());
         running.allocate = Some(service::spawn("allocate", move || allocator.run())?);
-        let dispatcher = Dispatcher {
-            log: Arc::clone(&self.log),
-            flush: Arc::clone(&self.flush),
-            queues: Arc::clone(&self.queues),
-            index: self.index.clone(),
-            progress: Arc::clone(&self.progress),
-            arrivals,
-            levels: self.levels.clone(),
-            only_flushed: self.is_sync(),
-        };
+        let dispatcher = self.dispatcher(arrivals, RETRY);
         running.dispatch = Some(service::spawn("dispatch", move || dispatcher.run())?);
         let (flush, progress) = (Arc::clone(&self.flush), Arc::clone(&self.progress));
         let pace = Pace {
@@ -207,6 +210,20 @@ impl Store {
         let cleaner = Arc::clone(&self.cleaner);
         running.clean = Some(service::spawn("clean", move || cleaner.run())?);
         Ok(())
+    }
+
+    pub(crate) fn dispatcher(&self, arrivals: Arc<dyn Arrivals>, retry: Duration) -> Dispatcher {
+        Dispatcher {
+            log: Arc::clone(&self.log),
+            flush: Arc::clone(&self.flush),
+            queues: Arc::clone(&self.queues),
+            index: self.index.clone(),
+            progress: Arc::clone(&self.progress),
+            arrivals,
+            levels: self.levels.clone(),
+            only_flushed: self.is_sync(),
+            retry,
+        }
     }
 
     fn is_sync(&self) -> bool {

@@ -2,53 +2,19 @@
 
 mod support;
 
-use std::fmt::{Debug, Write as _};
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use store::{Appended, StoreConfig};
+use support::lines::Lines;
 use support::{append_some, assert_holds, config, open, settle};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
-
-/// Keeps the lines of this thread that are WARN or worse, with their fields.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        write!(self.0, " {field}={value:?}").expect("text");
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
-    }
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(event.metadata().level().to_string());
-        event.record(&mut line);
-        self.0.lock().expect("lock").push(line.0);
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
 
 /// Opens the store, which then holds the first `count` messages, and returns what that said.
 fn lines_of_open(root: &Path, count: usize) -> Vec<String> {
     let lines = Lines::default();
     let opened = tracing::subscriber::with_default(lines.clone(), || open(config(root)));
     assert_holds(&opened.0, count);
-    lines.0.lock().expect("lock").clone()
+    lines.get()
 }
 
 /// A store of so many messages, closed in order or dropped as by a crash.
@@ -183,6 +149,6 @@ fn sizes_that_can_hardly_work_are_named() {
     drop(tracing::subscriber::with_default(lines.clone(), || {
         open(small)
     }));
-    let lines = lines.0.lock().expect("lock").clone();
+    let lines = lines.get();
     one(&lines, "WARN", "mappedFileSizeCommitLog=4096");
 }

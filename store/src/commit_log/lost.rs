@@ -18,6 +18,7 @@ use std::sync::Arc;
 use super::CommitLog;
 use super::recover::checked;
 use crate::error::StoreError;
+use crate::mapped::calls::{Call, watched};
 use crate::mapped::disk::{self, PAGE_BYTES};
 use crate::mapped::file::MappedFile;
 use crate::paths;
@@ -32,6 +33,8 @@ const COPIES: u32 = 100;
 pub(crate) enum Untrusted {
     /// It is no whole record.
     Bytes(DecodeError),
+    /// A part of its topic or its properties was never written.
+    Torn,
     /// It is one, of another place.
     Elsewhere {
         /// Where it says it lies.
@@ -43,6 +46,7 @@ impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Untrusted::Bytes(error) => error.fmt(f),
+            Untrusted::Torn => write!(f, "record lacks a part of its topic or properties"),
             Untrusted::Elsewhere { says } => write!(f, "record says it lies at {says}"),
         }
     }
@@ -200,10 +204,10 @@ fn write_copy(dir: &Path, from: u64, bytes: &[u8]) -> io::Result<PathBuf> {
         if copy > 0 {
             path.add_extension(copy.to_string());
         }
-        match File::create_new(&path) {
+        match watched(|| Call::Create(path.clone()), || File::create_new(&path)) {
             Ok(mut file) => {
-                file.write_all(bytes)?;
-                file.sync_all()?;
+                watched(|| Call::Write(path.clone()), || file.write_all(bytes))?;
+                disk::sync_all(&file, &path)?;
                 disk::sync_dir(dir)?;
                 return Ok(path);
             }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A record counts if it is whole, lies where it says it lies, and (with `checkCRCOnRecover`) its
-//! body is intact. The place is checked because a file can hold records of an earlier life behind
+//! body is intact and none of its other parts missing. The place is checked because a file can hold records of an earlier life behind
 //! the end. The rule that is easy to break: after a stop that was not clean, what lies behind the
 //! cut is zeroed on disk; or after a second crash old records would join on to new ones.
 //! Java 4.7.0 `store/CommitLog.java`: `recoverNormally`, `recoverAbnormally`.
@@ -17,12 +17,17 @@ use std::sync::atomic::Ordering;
 
 use super::CommitLog;
 use super::lost::Untrusted;
+use crate::consume_queue::queue::Queue;
 use crate::error::StoreError;
+use crate::index::hashes;
 use crate::mapped::disk;
 use crate::mapped::file::MappedFile;
 use crate::record::Record;
 use crate::record::decode::{Frame, frame};
 use crate::record::layout::BLANK_BYTES;
+
+/// What the memory of a page is read by at least when it is written to disk.
+const CACHE_LINE_BYTES: usize = 64;
 
 /// Files Java looks through after a clean stop, counted from the end.
 const FILES_CHECKED: usize = 3;
@@ -91,6 +96,30 @@ impl CommitLog {
             Some(file.base() + data_end)
         };
         files.iter().rev().find_map(written).unwrap_or(0)
+    }
+
+    /// Whether the record at `offset` has so many bytes and belongs to `queue`; true if the log does not go
+    /// back so far.
+    pub(crate) fn has_record_of(&self, queue: &Queue, offset: u64, bytes: u64) -> bool {
+        let file = self.files.find(offset);
+        let record = file.as_deref().and_then(|file| file.get(offset, bytes));
+        let record = record.and_then(|bytes| Record::decode(bytes).ok());
+        let is_it = |record: Record<'_>| {
+            u64::from(record.record_bytes) == bytes && queue.is(record.topic, record.queue_id)
+        };
+        offset < self.min_offset() || record.is_some_and(is_it)
+    }
+
+    /// Whether the record at `offset` has a key of this hash; true if the log does not go back so far.
+    pub(crate) fn has_key(&self, offset: u64, hash: u32) -> bool {
+        let file = self.files.find(offset);
+        let bytes = file
+            .as_deref()
+            .and_then(|file| file.get(offset, file.published().checked_sub(offset)?));
+        let record = bytes.and_then(|bytes| Record::decode(bytes).ok());
+        offset < self.min_offset()
+            || record
+                .is_some_and(|record| hashes(&record, &record.handles()).any(|key| key == hash))
     }
 
     /// Goes through the records from `from` on to the end of the log, hands each to `each`, and returns
@@ -187,6 +216,33 @@ pub(super) fn checked(bytes: &[u8], offset: u64, check_crc: bool) -> Result<Fram
     }
     if check_crc {
         record.check_body().map_err(Untrusted::Bytes)?;
+        if is_torn(record.topic, record.properties) {
+            return Err(Untrusted::Torn);
+        }
     }
     Ok(Frame::Message(record))
+}
+
+/// Whether a part of the topic or the properties, which no CRC covers, was never written: by the time of
+/// a crash the disk had other parts of the record. What is missing is zero, from a cache line's or a
+/// sector's beginning to an end, or to the record's. The fixed fields cannot be missing like this: the
+/// lengths would not fit.
+fn is_torn(topic: &[u8], properties: &[u8]) -> bool {
+    let run = |run: &[u8]| run.len() >= CACHE_LINE_BYTES;
+    topic.contains(&0)
+        || properties.contains(&0)
+            && (properties.ends_with(&[0]) || properties.split(|byte| *byte != 0).any(run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_with_missing_parts_are_torn_and_a_zero_in_a_value_is_not() {
+        let torn = |properties: &[u8]| is_torn(b"T", properties);
+        let long = |zeros: usize| [b"a\x01b", &vec![0; zeros][..], b"c\x02"].concat();
+        assert!(is_torn(b"T\0", b"") && torn(b"a\x01b\x02c\0") && torn(&long(64)) && torn(&[0; 3]));
+        assert!(!torn(b"") && !torn(b"a\x01b\x02") && !torn(&long(63)));
+    }
 }

@@ -74,8 +74,8 @@ impl Ext {
     ///
     /// # Errors
     /// As `QueueFiles::open`.
-    pub(super) fn open(dir: PathBuf, file_bytes: u64) -> Result<Ext, StoreError> {
-        QueueFiles::open(dir, file_bytes, SIZE_KEY).map(Ext::over)
+    pub(super) fn open(dir: PathBuf, file_bytes: u64, crashed: bool) -> Result<Ext, StoreError> {
+        QueueFiles::open(dir, file_bytes, SIZE_KEY, crashed).map(Ext::over)
     }
 
     fn over(files: QueueFiles) -> Ext {
@@ -326,7 +326,7 @@ mod tests {
             let dir = tempfile::tempdir().expect("folder");
             let (ext, addresses) = written(dir.path(), 7);
             drop(ext);
-            let mut ext = Ext::open(dir.path().to_owned(), FILE_BYTES).expect("opened");
+            let mut ext = Ext::open(dir.path().to_owned(), FILE_BYTES, true).expect("opened");
             let last = kept.checked_sub(1).map(|last| addresses[last]);
             ext.end_behind(last, wipe).expect("cut");
             assert_there(&ext, &addresses[..kept]);
@@ -343,7 +343,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let (_, addresses) = written(dir.path(), 2);
         std::fs::write(dir.path().join(format!("{:020}", 0)), [0; 128]).expect("lost");
-        let mut ext = Ext::open(dir.path().to_owned(), FILE_BYTES).expect("opened");
+        let mut ext = Ext::open(dir.path().to_owned(), FILE_BYTES, true).expect("opened");
         ext.end_behind(addresses.last().copied(), true)
             .expect("cut");
         let next = ext.put(&unit(7)).expect("written").expect("it fits");

@@ -24,6 +24,7 @@ use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
+use crate::mapped::calls::{Call, watched};
 use crate::mapped::disk::{self, PAGE_BYTES};
 use crate::mapped::queue::{drop_unfinished, numbered_files};
 use crate::paths;
@@ -89,6 +90,7 @@ impl QueueFiles {
     }
 
     /// Takes what is there, up to the first file that is missing in between. `key` configures their length.
+    /// `crashed`: the last stop was not clean.
     ///
     /// # Errors
     /// `FileSize` when a file has another length than configured; nothing has been touched then.
@@ -96,9 +98,13 @@ impl QueueFiles {
         dir: PathBuf,
         file_bytes: u64,
         key: &'static str,
+        crashed: bool,
     ) -> Result<QueueFiles, StoreError> {
         let mut names = numbered_files(&dir)?;
         drop_unfinished(&mut names, file_bytes)?;
+        if crashed {
+            drop_unsynced(&mut names)?;
+        }
         let (most, aligned) = (i64::MAX as u64 - file_bytes, |base: u64| {
             base.is_multiple_of(file_bytes)
         });
@@ -216,7 +222,9 @@ impl QueueFiles {
 
     /// Fills `bytes` from byte `at` of the queue on, out of `file`, which holds them all.
     pub(super) fn read(&self, file: &File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
-        file.read_exact_at(bytes, at - self.base_of(at))
+        let base = self.base_of(at);
+        let call = || Call::Read(paths::numbered(&self.dir, base));
+        watched(call, || file.read_exact_at(bytes, at - base))
     }
 
     /// Writes `bytes`, which follow what was written before or repeat it; files are made as needed.
@@ -240,7 +248,11 @@ impl QueueFiles {
             };
             let fits = (base + self.file_bytes - at).min(bytes.len() as u64);
             let (here, behind) = bytes.split_at(fits as usize);
-            file.write_all_at(here, at - base)?;
+            let path = || paths::numbered(&self.dir, base);
+            watched(
+                || Call::Write(path()),
+                || file.write_all_at(here, at - base),
+            )?;
             if !behind.is_empty() || !self.is_watched(base) {
                 self.unwatched.store(true, Ordering::Release);
             }
@@ -265,7 +277,10 @@ impl QueueFiles {
         while base < to.min(self.end()) {
             match self.open_at(base) {
                 Err(_) if base < self.first() => {} // expired meanwhile
-                file => file?.sync_data()?,
+                file => {
+                    let (file, path) = (file?, || paths::numbered(&self.dir, base));
+                    watched(|| Call::sync_all(path()), || file.sync_data())?;
+                }
             }
             base += self.file_bytes;
         }
@@ -329,35 +344,45 @@ impl QueueFiles {
         for (_, path) in numbered_files(&self.dir)? {
             disk::remove(&path).map_err(StoreError::io("remove", path))?;
         }
-        let _ = fs::remove_dir(&self.dir);
+        let _ = disk::remove_dir(&self.dir);
         self.begin(0);
         Ok(())
     }
 }
 
+/// Removes the first file whose length never came to disk and those behind it, which were synced after it
+/// if at all: what they have is not settled, and will be built again.
+fn drop_unsynced(names: &mut Vec<(u64, PathBuf)>) -> Result<(), StoreError> {
+    let unsynced =
+        |(_, path): &(u64, PathBuf)| fs::metadata(path).is_ok_and(|meta| meta.len() == 0);
+    let from = names.iter().position(unsynced).unwrap_or(names.len());
+    for (_, path) in names.drain(from..).rev() {
+        tracing::warn!(path = %path.display(), "removed a queue file that was not on disk when the machine stopped");
+        disk::remove(&path).map_err(StoreError::io("remove", path))?;
+    }
+    Ok(())
+}
+
 /// Makes a queue file of its full length, which takes no room yet.
 fn make(dir: &Path, base: u64, bytes: u64) -> io::Result<File> {
     let path = paths::numbered(dir, base);
-    let make = || {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true) // one that does not follow the others, see `open`
-            .open(&path)
-    };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    options.truncate(true); // one that does not follow the others, see `open`
+    let make = || watched(|| Call::Create(path.clone()), || options.open(&path));
     let file = match make() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(dir)?;
+            disk::make_dir_unsynced(dir)?;
             make()?
         }
         made => made?,
     };
-    file.set_len(bytes)?;
+    disk::resize(&file, &path, bytes)?;
     Ok(file)
 }
 
-/// Makes a file of `bytes` zero from `from` on, if it is not so already.
+/// Makes a file of `bytes` zero from `from` on, if it is not so already. Its length never changes: a crash
+/// would leave one that no start takes.
 fn wipe(path: &Path, from: u64, bytes: u64) -> io::Result<()> {
     let file = disk::open(path)?;
     let page_end = from.next_multiple_of(PAGE_BYTES).min(bytes);
@@ -366,8 +391,7 @@ fn wipe(path: &Path, from: u64, bytes: u64) -> io::Result<()> {
     let is_zero = rest.iter().all(|byte| *byte == 0)
         && (page_end == bytes || seek(&file, SeekFrom::Data(page_end)) == Err(Errno::NXIO));
     if !is_zero {
-        file.set_len(from)?;
-        file.set_len(bytes)?;
+        disk::punch(&file, path, from, bytes)?;
     }
     Ok(())
 }
@@ -405,7 +429,7 @@ mod tests {
         files.begin(300);
         let bytes: Vec<u8> = (0..250).collect();
         assert!(files.write(300, &bytes).expect("written"));
-        let files = QueueFiles::open(dir.path().join("T/0"), 100, "key").expect("opened");
+        let files = QueueFiles::open(dir.path().join("T/0"), 100, "key", true).expect("opened");
         assert_eq!((files.first(), files.end()), (300, 600));
         assert_eq!(read(&files, 380, 20).expect("read"), bytes[80..100]);
         assert_eq!(read(&files, 540, 10).expect("read"), bytes[240..250]);
@@ -441,7 +465,7 @@ mod tests {
         files.sync(0, u64::MAX).expect("what is there is synced");
         assert_eq!(files.remove_before(u64::MAX).expect("removed"), 1);
         assert_eq!((files.first(), files.end()), (500, 600));
-        let files = QueueFiles::open(dir.path().to_owned(), 100, "key").expect("opened");
+        let files = QueueFiles::open(dir.path().to_owned(), 100, "key", true).expect("opened");
         assert_eq!((files.first(), files.end()), (500, 600));
     }
 
@@ -478,7 +502,7 @@ mod tests {
         let files = QueueFiles::none(dir.path().to_owned(), 100);
         files.write(0, &[9; 300]).expect("written");
         fs::remove_file(dir.path().join("00000000000000000100")).expect("removed");
-        let files = QueueFiles::open(dir.path().to_owned(), 100, "key").expect("opened");
+        let files = QueueFiles::open(dir.path().to_owned(), 100, "key", true).expect("opened");
         assert_eq!((files.first(), files.end()), (0, 100));
         files.write(100, &[1; 150]).expect("written anew");
         assert_eq!(read(&files, 200, 100).expect("read")[50..], [0; 50]);

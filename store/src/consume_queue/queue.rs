@@ -8,6 +8,7 @@
 //! Entry n lies at byte 20 n. The rule that is easy to break: `next` belongs to the holder of the
 //! log's lock, everything else to the dispatcher. Java 4.7.0 `store/ConsumeQueue.java`.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -87,6 +88,12 @@ impl Queue {
     /// Its folder.
     pub(crate) fn path(&self) -> &Path {
         self.files.dir()
+    }
+
+    /// Whether it is this queue of this topic.
+    pub(crate) fn is(&self, topic: &[u8], id: u32) -> bool {
+        let folder = self.path().parent().and_then(Path::file_name);
+        self.id == id && folder.is_some_and(|name| name.as_bytes() == topic)
     }
 
     /// The entry the next append gets. Only for the holder of the log's lock.
@@ -198,6 +205,10 @@ impl Queue {
             return Ok(Put::Impossible);
         };
         if max == self.files.first() && self.files.is_empty() {
+            self.begin_at(expected, stored_ms)?;
+        } else if expected < max && max == self.files.first() {
+            // No entries, and files that begin too late: the names of earlier ones never came to disk.
+            self.files.destroy()?;
             self.begin_at(expected, stored_ms)?;
         } else if expected > max {
             self.bridge(max, expected, stored_ms)?;

@@ -60,12 +60,27 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Removes the entries of records at `log_offset` and later.
-    pub(crate) fn cut(&mut self, log_offset: u64) -> Result<(), StoreError> {
-        if self.log_end() <= log_offset {
+    /// Removes the entries of records at `log_offset` and later, and what lies behind those in front.
+    ///
+    /// An entry can be torn, one that was never synced, and then its record seems to be an early one. So
+    /// the last entry must follow the one before it, or `is_ours` must say that its record is of this queue.
+    pub(crate) fn cut(
+        &mut self,
+        log_offset: u64,
+        is_ours: impl Fn(&Queue, Entry) -> bool,
+    ) -> Result<(), StoreError> {
+        let (first, max) = (self.files.first(), self.max_byte());
+        let mut end = if self.log_end() > log_offset {
+            self.first_at_or_after(log_offset)
+        } else {
+            max
+        };
+        while end > first && !self.is_believed(end, log_offset, &is_ours) {
+            end -= ENTRY_BYTES;
+        }
+        if end >= max {
             return Ok(());
         }
-        let end = self.first_at_or_after(log_offset);
         self.files.cut(end)?;
         let tail = self.tail.get_mut();
         tail.cut(end);
@@ -110,6 +125,31 @@ impl Queue {
             (to, chunk) = (from, READ_BYTES);
         }
         None
+    }
+
+    /// Whether the entry in front of byte `end` is that of a record in front of `log_offset`.
+    fn is_believed(
+        &self,
+        end: u64,
+        log_offset: u64,
+        is_ours: impl Fn(&Queue, Entry) -> bool,
+    ) -> bool {
+        let at = end - ENTRY_BYTES;
+        let before = at
+            .checked_sub(ENTRY_BYTES)
+            .filter(|before| *before >= self.files.first());
+        let before = before.and_then(|before| self.entry_at(before));
+        let Some(entry) = self.entry_at(at) else {
+            return false;
+        };
+        if entry == Entry::BLANK {
+            return true; // a gap that was filled
+        }
+        let follows =
+            |before: Entry| before != Entry::BLANK && before.log_end() <= entry.log_offset as u64;
+        entry.is_valid()
+            && entry.log_offset.unsigned_abs() < log_offset
+            && (before.is_some_and(follows) || is_ours(self, entry))
     }
 
     fn note_last(&mut self) {
@@ -230,8 +270,12 @@ mod tests {
         queue.write_out(0).expect("written");
     }
 
+    fn ours(_: &Queue, _: Entry) -> bool {
+        true
+    }
+
     fn reopened(dir: &Path) -> Queue {
-        let files = QueueFiles::open(dir.to_owned(), 100, "key").expect("opened");
+        let files = QueueFiles::open(dir.to_owned(), 100, "key", true).expect("opened");
         Queue::recover(0, files, None, true, &mut Vec::new()).expect("recovered")
     }
 
@@ -268,9 +312,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         written(dir.path(), 13);
         let mut queue = reopened(dir.path());
-        queue.cut(65).expect("cut");
+        queue.cut(65, ours).expect("cut");
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(7), 70));
-        queue.cut(60).expect("cut");
+        queue.cut(60, ours).expect("cut");
         assert_eq!((queue.max_offset(), queue.log_end()), (QueueOffset(6), 60));
         queue.put(entry(61), 6, &ExtUnit::default()).expect("put");
         queue.write_out(0).expect("written");
@@ -292,7 +336,7 @@ mod tests {
         queue.write_out(0).expect("written");
         drop(queue);
         let mut queue = reopened(dir.path());
-        queue.cut(0).expect("cut");
+        queue.cut(0, ours).expect("cut");
         assert_eq!(queue.max_offset(), QueueOffset(17));
         queue.settle(0);
         assert_eq!(queue.next(), 17);

@@ -36,6 +36,8 @@ type Topics = HashMap<Arc<str>, Arc<Topic>>;
 /// The queues of one topic, by number.
 #[derive(Default)]
 struct Topic {
+    /// Counted by the table: of two topics the one made earlier has the smaller one.
+    made: u64,
     queues: ArcSwap<Vec<Arc<Queue>>>,
 }
 
@@ -75,10 +77,11 @@ impl QueueTable {
     /// When a file has another size than configured, or cannot be read.
     pub(crate) fn open(dirs: QueueDirs, wipe: bool) -> Result<QueueTable, StoreError> {
         let mut topics = subdirectories(&dirs.dir)?;
+        topics.sort_unstable();
         topics.retain(|(topic, _)| paths::is_topic(topic));
         let found = on_all_processors(topics, |topics| {
             let open = |(topic, path): (String, PathBuf)| {
-                let queues = dirs.open_topic(&topic, &path)?;
+                let queues = dirs.open_topic(&topic, &path, wipe)?;
                 Ok((topic, queues))
             };
             topics.into_iter().map(open).collect()
@@ -92,11 +95,14 @@ impl QueueTable {
                     Queue::recover(id, files, ext, wipe, &mut buffer).map(Arc::new)
                 });
                 let queues = ArcSwap::from_pointee(queues.collect::<Result<_, _>>()?);
-                Ok((topic.into(), Arc::new(Topic { queues })))
+                Ok((topic.into(), queues))
             };
             found.into_iter().map(&mut recover).collect()
         })?;
-        let topics: Topics = topics.into_iter().collect();
+        let numbered = topics.into_iter().zip(0..);
+        let topics: Topics = numbered
+            .map(|((topic, queues), made)| (topic, Arc::new(Topic { made, queues })))
+            .collect();
         Ok(QueueTable {
             dirs,
             topics: ArcSwap::from_pointee(topics),
@@ -104,6 +110,10 @@ impl QueueTable {
             deleted: Mutex::default(),
             deleted_upto: AtomicU64::new(0),
         })
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dirs.dir
     }
 
     /// The queue, if it has been used.
@@ -174,9 +184,9 @@ impl QueueTable {
         });
         queues.iter().try_for_each(|queue| queue.destroy())?;
         let dir = &self.dirs.dir;
-        let _ = fs::remove_dir(dir.join(topic)); // stays if there is something else in it
+        let _ = disk::remove_dir(&dir.join(topic)); // stays if there is something else in it
         if let Some((ext, _)) = &self.dirs.ext {
-            let _ = fs::remove_dir(ext.join(topic));
+            let _ = disk::remove_dir(&ext.join(topic));
         }
         disk::sync_dir(dir).map_err(StoreError::io("sync", dir))
     }
@@ -195,10 +205,12 @@ impl QueueTable {
         let queue = Arc::new(self.dirs.empty(topic, id));
         let known = self.topics.load().get(topic).cloned();
         let owner = known.unwrap_or_else(|| {
-            let (owner, mut topics) = (
-                Arc::new(Topic::default()),
-                Topics::clone(&self.topics.load()),
-            );
+            let mut topics = Topics::clone(&self.topics.load());
+            let newest = topics.values().map(|topic| topic.made).max();
+            let owner = Arc::new(Topic {
+                made: newest.map_or(0, |newest| newest + 1),
+                ..Topic::default()
+            });
             topics.insert(topic.into(), Arc::clone(&owner));
             self.topics.store(Arc::new(topics));
             owner
@@ -233,13 +245,17 @@ impl QueueTable {
         })
     }
 
-    /// Every queue.
+    /// Every queue, in the same order every time.
     pub(crate) fn all(&self) -> Vec<Arc<Queue>> {
-        self.topics
-            .load()
-            .values()
-            .flat_map(|topic| topic.queues.load().to_vec())
-            .collect()
+        let topics = self.by_age();
+        let queues = topics.iter().flat_map(|topic| topic.queues.load().to_vec());
+        queues.collect()
+    }
+
+    fn by_age(&self) -> Vec<Arc<Topic>> {
+        let mut topics: Vec<_> = self.topics.load().values().cloned().collect();
+        topics.sort_unstable_by_key(|topic| topic.made);
+        topics
     }
 
     /// Every queue, to be changed by recovery, which is alone with them.
@@ -249,7 +265,7 @@ impl QueueTable {
     ) -> Result<(), StoreError> {
         let dir = &self.dirs.dir;
         let shared = || StoreError::io("recover", dir)(io::ErrorKind::ResourceBusy.into());
-        for topic in self.topics.load().values() {
+        for topic in self.by_age() {
             let mut queues = topic.queues.swap(Arc::default());
             for queue in Arc::get_mut(&mut queues).ok_or_else(shared)? {
                 each(Arc::get_mut(queue).ok_or_else(shared)?)?;
@@ -308,14 +324,15 @@ impl QueueDirs {
         &self,
         topic: &str,
         dir: &Path,
+        crashed: bool,
     ) -> Result<Vec<(u32, QueueFiles, Option<Ext>)>, StoreError> {
         let mut queues = Vec::new();
         for (name, path) in subdirectories(dir)? {
             let Some(id) = name.parse().ok().filter(|id: &u32| id.to_string() == name) else {
                 continue;
             };
-            let files = QueueFiles::open(path, self.file_bytes, SIZE_KEY)?;
-            let open = |(dir, bytes)| Ext::open(dir, bytes);
+            let files = QueueFiles::open(path, self.file_bytes, SIZE_KEY, crashed)?;
+            let open = |(dir, bytes)| Ext::open(dir, bytes, crashed);
             queues.push((id, files, self.ext_of(topic, id).map(open).transpose()?));
         }
         queues.sort_by_key(|(id, ..)| *id);

@@ -114,13 +114,13 @@ impl QueueFlush {
     }
 
     /// Returns whether everything that was to be written is on disk.
-    fn flush_queues(&self, least_pages: u32) -> bool {
+    pub(crate) fn flush_queues(&self, least_pages: u32) -> bool {
         let (unsynced, all) = self.write_queues(least_pages);
         let mut each = unsynced.iter();
         let at_once = unsynced.len() > SYNCED_ONE_BY_ONE
             || each.any(|(_, written)| written.needs_file_system());
         let synced = if at_once {
-            disk::sync_file_system(&self.queue_dir)
+            disk::sync_file_system(&self.queue_dir, self.queues.dir())
         } else {
             let mut each = unsynced.iter();
             each.try_for_each(|(queue, written)| queue.sync(*written))

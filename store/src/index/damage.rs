@@ -10,7 +10,6 @@
 //! break: a new file takes the name of the old one, for the order of the names is the order of the files.
 //! Java 4.7.0 `store/index/IndexService.java` (`load`) believes every header.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,13 +17,14 @@ use std::sync::Arc;
 use super::IndexService;
 use super::file::IndexFile;
 use super::service::hashes;
+use crate::checkpoint::Checkpoint;
 use crate::commit_log::CommitLog;
 use crate::error::StoreError;
 use crate::mapped::disk;
 
 impl IndexService {
     /// Moves the files that are damaged to `aside` and returns the paths they had. `clean`: the last owner closed
-    /// the store in order.
+    /// the store in order. The checkpoint claims their messages no more from then on.
     ///
     /// # Errors
     /// When one cannot be moved.
@@ -32,6 +32,7 @@ impl IndexService {
         &mut self,
         log: &CommitLog,
         clean: bool,
+        checkpoint: &Checkpoint,
         aside: &Path,
     ) -> Result<Vec<PathBuf>, StoreError> {
         let files = std::mem::take(self.files.get_mut());
@@ -45,6 +46,11 @@ impl IndexService {
             };
             let path = file.words().path().to_owned();
             tracing::warn!(path = %path.display(), reason, aside = %aside.display(), "an index file is damaged: it is set aside and made again from the log");
+            if damaged.is_empty() {
+                let before = self.files.get_mut().last();
+                let lowered = checkpoint.lower(before.map_or(0, |file| file.end_log_offset()));
+                lowered.map_err(StoreError::io("write", "checkpoint"))?;
+            }
             set_aside(aside, &path).map_err(StoreError::io("set aside", &path))?;
             damaged.push(path);
         }
@@ -159,7 +165,7 @@ fn starts_at_another_time(file: &IndexFile, log: &CommitLog) -> bool {
 fn set_aside(dir: &Path, path: &Path) -> io::Result<()> {
     disk::make_dir(dir)?;
     let name = path.file_name().unwrap_or_default();
-    match fs::rename(path, dir.join(name)) {
+    match disk::rename(path, &dir.join(name)) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => disk::remove(path),
         moved => moved,
     }

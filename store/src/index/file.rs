@@ -295,9 +295,37 @@ impl IndexFile {
         found.contains(&log_offset)
     }
 
+    /// Whether the message at `log_offset` has been put in, or one behind it.
+    pub(super) fn ends_behind(&self, log_offset: u64) -> bool {
+        let end = self.end_log_offset();
+        log_offset < end || log_offset == end && (end > 0 || !self.is_empty())
+    }
+
+    /// Whether its first entry is that of a message in front of `log_offset`. What was synced for such a
+    /// message is whole; for a later one any part of it can be missing.
+    pub(super) fn begins_before(&self, log_offset: u64, has: &dyn Fn(u64, u32) -> bool) -> bool {
+        let at = self.shape.entry_at(1);
+        let (hash, offset) = (self.words.u32(at), self.words.u64(at + 4));
+        !self.is_empty()
+            && offset < log_offset
+            && offset == self.begin_log_offset()
+            && has(offset, hash)
+    }
+
+    /// Whether a crash came between two of its words, or between the writes of its parts: its header does
+    /// not end with its last entry, or a slot leads behind that. Looks at every slot, 20 MB by default.
+    pub(super) fn is_torn(&self) -> bool {
+        let next = self.header().next_entry();
+        let last = self.words.u64(self.shape.entry_at(next - 1) + 4);
+        let mut slots = 0..self.shape.slots;
+        next > 1 && last != self.end_log_offset()
+            || slots.any(|slot| self.words.u32(self.shape.slot_at(slot)) >= next)
+    }
+
     /// Forgets the messages at `log_offset` and later, and everything behind the first entry that
     /// cannot be one; then links the slots anew, since they may point anywhere. Reads the whole file.
-    pub(super) fn cut(&self, log_offset: u64) {
+    /// `has` says whether the record at an offset of the log has a key of this hash.
+    pub(super) fn cut(&self, log_offset: u64, has: &dyn Fn(u64, u32) -> bool) {
         let header = self.header();
         let known = header.next_entry().min(self.shape.entries);
         for slot in 0..self.shape.slots {
@@ -314,7 +342,8 @@ impl IndexFile {
                 self.words.u64(at + 4),
                 self.words.u32(at + 12),
             );
-            if offset < last_offset || offset >= log_offset {
+            // What was never written looks like an entry of the first message of all.
+            if offset < last_offset || offset >= log_offset || offset == 0 && !has(0, hash) {
                 break;
             }
             let slot_at = self.shape.slot_at(hash);
@@ -440,7 +469,7 @@ mod tests {
             put(&file, 1, 100, timestamp_ms);
         }
         file.collect(1, i64::MIN, i64::MAX, 100, &mut Vec::new());
-        file.cut(0);
+        file.cut(0, &|_, _| true);
     }
 
     #[test]
@@ -459,7 +488,7 @@ mod tests {
             put(&file, hash, offset, 5_000);
         }
         file.words.put_u32(SHAPE.slot_at(1), 77); // a slot that reached the disk before its entry
-        file.cut(300);
+        file.cut(300, &|_, _| true);
         assert_eq!((found(&file, 1), found(&file, 4)), (vec![100], vec![200]));
         assert_eq!(file.end_log_offset(), 200);
         put(&file, 1, 300, 5_000);

@@ -96,14 +96,25 @@ impl IndexService {
     }
 
     /// Forgets the messages at `log_offset` and later. For recovery.
-    pub(crate) fn cut(&mut self, log_offset: u64) -> Result<(), StoreError> {
+    ///
+    /// `torn`: what was put for these messages may be on disk in part and anyhow. `has` says whether the
+    /// record at an offset of the log has a key of this hash.
+    pub(crate) fn cut(
+        &mut self,
+        log_offset: u64,
+        torn: bool,
+        has: &dyn Fn(u64, u32) -> bool,
+    ) -> Result<(), StoreError> {
         let files = self.files.get_mut();
         while let Some(last) = files.last() {
             let path = last.words().path().to_owned();
-            // One that was being made has no head yet; it must not hide those before it.
-            let headless = last.end_log_offset() == 0;
-            let behind = last.begin_log_offset() >= log_offset && !headless;
-            if behind || headless && files.len() > 1 {
+            // One without a message that stays must not hide those before it.
+            let stays = if torn {
+                last.begins_before(log_offset, has)
+            } else {
+                last.begin_log_offset() < log_offset
+            };
+            if !stays {
                 last.words()
                     .remove()
                     .map_err(StoreError::io("remove", path))?;
@@ -112,8 +123,8 @@ impl IndexService {
             }
             last.take_room()
                 .map_err(StoreError::io("take room for", path))?;
-            if last.end_log_offset() >= log_offset {
-                last.cut(log_offset);
+            if last.end_log_offset() >= log_offset || torn && last.is_torn() {
+                last.cut(log_offset, has);
             }
             break;
         }
@@ -128,13 +139,13 @@ impl IndexService {
     pub(crate) fn put(&self, record: &Record<'_>, handles: &Handles<'_>) -> Result<(), StoreError> {
         let (log_offset, timestamp_ms) =
             (record.log_offset.unsigned_abs(), record.store_timestamp_ms);
-        let is_in = |last: &Arc<IndexFile>| log_offset < last.end_log_offset();
-        if self.files.read().last().is_some_and(is_in) {
+        let (half_done, done) = &self.half_done;
+        let again = half_done.load(Ordering::Relaxed) == log_offset;
+        let is_in = |last: &Arc<IndexFile>| last.ends_behind(log_offset);
+        if !again && self.files.read().last().is_some_and(is_in) {
             return Ok(());
         }
         let hashes = hashes(record, handles).enumerate();
-        let (half_done, done) = &self.half_done;
-        let again = half_done.load(Ordering::Relaxed) == log_offset;
         let done_before = if again {
             done.load(Ordering::Relaxed)
         } else {
@@ -340,7 +351,7 @@ mod tests {
             let path = dir.path().join("index/99991231000000000");
             let headless = IndexFile::create(path.clone(), index.shape, None).expect("made");
             index.files.write().push(Arc::new(headless));
-            index.cut(cut_at).expect("cut");
+            index.cut(cut_at, true, &|_, _| true).expect("cut");
             assert_eq!(index.search("T", "k", 9, 0, i64::MAX).log_offsets, left);
             assert!(!path.exists());
         }

@@ -87,25 +87,35 @@ impl Allocator {
         loop {
             match *state {
                 State::Stopped => return,
-                State::Asked(base) => {
-                    *state = State::Making(base);
+                State::Asked(_) => {
                     drop(state);
-                    let made = self.make(base);
+                    self.make_asked();
                     state = self.state.lock();
-                    let made = made.inspect_err(
-                        |error| tracing::error!(%error, base, "make the next log file"),
-                    );
-                    match (&*state, made) {
-                        (State::Making(_), Ok(file)) => *state = State::Ready(file),
-                        (State::Making(_), Err(_)) => *state = State::Idle,
-                        (_, Ok(file)) => discard(&file),
-                        (_, Err(_)) => {}
-                    }
-                    self.changed.notify_all();
                 }
                 _ => self.changed.wait(&mut state),
             }
         }
+    }
+
+    /// Makes the file that was asked for, if one was.
+    pub(crate) fn make_asked(&self) {
+        let mut state = self.state.lock();
+        let State::Asked(base) = *state else {
+            return;
+        };
+        *state = State::Making(base);
+        drop(state);
+        let made = self.make(base);
+        let log = |error: &io::Error| tracing::error!(%error, base, "make the next log file");
+        let made = made.inspect_err(log);
+        let mut state = self.state.lock();
+        match (&*state, made) {
+            (State::Making(_), Ok(file)) => *state = State::Ready(file),
+            (State::Making(_), Err(_)) => *state = State::Idle,
+            (_, Ok(file)) => discard(&file),
+            (_, Err(_)) => {}
+        }
+        self.changed.notify_all();
     }
 
     /// Ends the thread and removes a file that nobody took.

@@ -9,30 +9,34 @@ use std::time::SystemTime;
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use rustix::io::Errno;
 
+use super::calls::{Call, watched};
+
 /// Linux page, which is also the unit of Java's "least pages" keys.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 
-/// Makes a file of `bytes`, zero throughout, with all its room taken from the disk. An unfinished
-/// file is removed again.
+/// Makes a file of `bytes`, zero throughout, with all its room taken from the disk and its length on
+/// disk: the caller syncs its name next, and a name without a length would be a file that is too short.
+/// An unfinished file is removed again.
 pub(super) fn create(path: &Path, bytes: u64) -> io::Result<File> {
-    create_with(path, |file| allocate(file, 0, bytes, true))
+    create_with(path, |file| {
+        allocate(file, path, 0, bytes, true)?;
+        sync_all(file, path)
+    })
 }
 
 /// Makes a file of `bytes`, zero throughout, which takes no room yet.
 pub(super) fn create_sparse(path: &Path, bytes: u64) -> io::Result<File> {
-    create_with(path, |file| file.set_len(bytes))
+    create_with(path, |file| resize(file, path, bytes))
 }
 
 fn create_with(path: &Path, finish: impl FnOnce(&File) -> io::Result<()>) -> io::Result<File> {
     if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir)?;
+        make_dir_unsynced(dir)?;
     }
     let make = || {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        watched(|| Call::Create(path.into()), || options.open(path))
     };
     let file = match make() {
         // Left over by an attempt that could not be undone.
@@ -43,7 +47,7 @@ fn create_with(path: &Path, finish: impl FnOnce(&File) -> io::Result<()>) -> io:
     };
     if let Err(error) = finish(&file) {
         drop(file);
-        let _ = fs::remove_file(path);
+        let _ = remove(path);
         return Err(error);
     }
     Ok(file)
@@ -51,7 +55,14 @@ fn create_with(path: &Path, finish: impl FnOnce(&File) -> io::Result<()>) -> io:
 
 /// Opens a file that is there, for reading and writing.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    watched(|| Call::Open(path.into()), || options.open(path))
+}
+
+/// Gives a file another length; what is new of it is zero and takes no room.
+pub(crate) fn resize(file: &File, path: &Path, bytes: u64) -> io::Result<()> {
+    watched(|| Call::Resize(path.into()), || file.set_len(bytes))
 }
 
 /// Removes a file that nothing was ever written to: the process ended while it was being made.
@@ -101,20 +112,42 @@ fn is_zero(file: &File) -> io::Result<bool> {
 
 /// Takes the room for `[from, to)` from the disk; bytes that are there stay. A file system that
 /// cannot (`EOPNOTSUPP`) gets zeros written into a `fresh` file and is taken at its word for others.
-pub(super) fn allocate(file: &File, from: u64, to: u64, fresh: bool) -> io::Result<()> {
+pub(super) fn allocate(
+    file: &File,
+    path: &Path,
+    from: u64,
+    to: u64,
+    fresh: bool,
+) -> io::Result<()> {
     if from >= to {
         return Ok(());
     }
-    match fallocate(file, FallocateFlags::empty(), from, to - from) {
+    let run = || match fallocate(file, FallocateFlags::empty(), from, to - from) {
         Ok(()) => Ok(()),
         Err(Errno::OPNOTSUPP | Errno::NOSYS) if fresh => write_zeros(file, from, to),
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
         Err(errno) => Err(errno.into()),
-    }
+    };
+    watched(|| Call::Allocate(path.into()), run)
 }
 
 /// Makes `[from, to)` zero, giving no room back. Costs little where nothing was ever written.
-pub(super) fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
+pub(crate) fn zero(file: &File, path: &Path, from: u64, to: u64) -> io::Result<()> {
+    watched(|| Call::Allocate(path.into()), || zero_part(file, from, to))
+}
+
+/// Makes `[from, to)` zero and gives its room back. A file system that cannot do that has zeros written.
+pub(crate) fn punch(file: &File, path: &Path, from: u64, to: u64) -> io::Result<()> {
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    let run = || match fallocate(file, hole, from, to - from) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(file, from, to),
+        Err(errno) => Err(errno.into()),
+    };
+    watched(|| Call::Allocate(path.into()), run)
+}
+
+fn zero_part(file: &File, from: u64, to: u64) -> io::Result<()> {
     let page_end = from.next_multiple_of(PAGE_BYTES).min(to);
     let mut page = vec![0; (page_end - from) as usize];
     file.read_exact_at(&mut page, from)?;
@@ -146,15 +179,25 @@ fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
 
 /// Writes the names in a folder to disk: a new file survives a power cut only after this.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    let run = || File::open(dir)?.sync_all();
+    watched(|| Call::SyncDir(dir.into()), run)
 }
 
 /// Writes everything of the file system that `dir` is in to disk. Blocks.
 ///
 /// # Errors
 /// Also when a write since `dir` was opened went wrong; Linux before 5.8 does not tell.
-pub(crate) fn sync_file_system(dir: &File) -> io::Result<()> {
-    rustix::fs::syncfs(dir).map_err(io::Error::from)
+pub(crate) fn sync_file_system(dir: &File, path: &Path) -> io::Result<()> {
+    let run = || rustix::fs::syncfs(dir).map_err(io::Error::from);
+    watched(|| Call::SyncFileSystem(path.into()), run)
+}
+
+/// Makes a folder and those above it, as far as they are missing, in the page cache.
+pub(crate) fn make_dir_unsynced(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    watched(|| Call::MakeDir(dir.into()), || fs::create_dir_all(dir))
 }
 
 /// Makes a folder and those above it, as far as they are missing, their names on disk too.
@@ -164,7 +207,7 @@ pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     }
     let parent = dir.parent().unwrap_or(Path::new("/"));
     make_dir(parent)?;
-    match fs::create_dir(dir) {
+    match watched(|| Call::MakeDir(dir.into()), || fs::create_dir(dir)) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
@@ -191,7 +234,7 @@ pub fn used_ratio(dir: &Path) -> Option<f64> {
 
 /// Removes a file; that it is already gone is fine.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match watched(|| Call::Remove(path.into()), || fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -199,14 +242,28 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 
 /// Makes a small marker file with `content` on disk, name and all. An existing one is kept.
 pub(crate) fn put_marker(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    let mut file = watched(|| Call::Create(path.into()), || options.open(path))?;
+    watched(|| Call::Write(path.into()), || file.write_all(content))?;
+    sync_all(&file, path)?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Gives a file another name, in place of the file that has it.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let run = || fs::rename(from, to);
+    watched(|| Call::Rename(from.into(), to.into()), run)
+}
+
+/// Removes a folder if it is empty.
+pub(crate) fn remove_dir(dir: &Path) -> io::Result<()> {
+    watched(|| Call::RemoveDir(dir.into()), || fs::remove_dir(dir))
+}
+
+/// Writes a file to disk. Blocks.
+pub(crate) fn sync_all(file: &File, path: &Path) -> io::Result<()> {
+    watched(|| Call::sync_all(path), || file.sync_all())
 }
 
 #[cfg(test)]
@@ -260,7 +317,7 @@ mod tests {
         let file = create(&dir.path().join("f"), 64 * 1024).expect("made");
         file.write_all_at(&[7; 100], 50).expect("written");
         file.write_all_at(&[7; 100], 40_000).expect("written");
-        zero(&file, 60, 64 * 1024).expect("zeroed");
+        zero(&file, Path::new("f"), 60, 64 * 1024).expect("zeroed");
         let mut all = vec![1; 64 * 1024];
         file.read_exact_at(&mut all, 0).expect("read");
         assert_eq!(all[50..60], [7; 10]);

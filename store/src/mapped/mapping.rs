@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU32;
 
 use memmap2::{Advice, MmapRaw};
 
+use super::calls::{Call, watched};
 use super::disk;
 
 /// A mapped file. Gives out nothing safe but words: who reads and writes what when is up to
@@ -37,7 +38,7 @@ impl Mapping {
 
     /// A file that cannot be mapped goes, or it would be in the way of the next attempt.
     fn of_new(file: &File, path: PathBuf) -> io::Result<Mapping> {
-        match MmapRaw::map_raw(file) {
+        match watched(|| Call::Map(path.clone()), || MmapRaw::map_raw(file)) {
             Ok(raw) => Ok(Mapping { raw, path }),
             Err(error) => {
                 let _ = disk::remove(&path);
@@ -48,7 +49,8 @@ impl Mapping {
 
     /// Maps a file that is there, as long as it is.
     pub(super) fn open(path: PathBuf) -> io::Result<Mapping> {
-        let raw = MmapRaw::map_raw(&disk::open(&path)?)?;
+        let file = disk::open(&path)?;
+        let raw = watched(|| Call::Map(path.clone()), || MmapRaw::map_raw(&file))?;
         Ok(Mapping { raw, path })
     }
 
@@ -106,10 +108,14 @@ impl Mapping {
     pub(super) fn sync(&self, from: usize, to: usize) -> io::Result<()> {
         let to = to.min(self.raw.len());
         if from >= to {
-            Ok(())
-        } else {
-            self.raw.flush_range(from, to - from)
+            return Ok(());
         }
+        let call = || Call::Sync {
+            path: self.path.clone(),
+            from: from as u64,
+            to: to as u64,
+        };
+        watched(call, || self.raw.flush_range(from, to - from))
     }
 
     /// Takes the room from `from` on from the disk, so that it can be written, and with `wipe` makes it
@@ -120,9 +126,9 @@ impl Mapping {
     pub(super) unsafe fn clear_from(&self, from: usize, wipe: bool) -> io::Result<()> {
         let file = disk::open(&self.path)?;
         let (from, to) = (from as u64, self.raw.len() as u64);
-        disk::allocate(&file, from, to, false)?;
+        disk::allocate(&file, &self.path, from, to, false)?;
         if wipe {
-            disk::zero(&file, from, to)?;
+            disk::zero(&file, &self.path, from, to)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 //!   MappedFile (append-only, read below `published`)      Words (random access, atomic)
 //!       └──────────────── Mapping ───────────────────────────┘
 //!                            │
-//!                          disk: fallocate, msync, zero, remove, fsync of folders
+//!                          disk: fallocate, msync, zero, remove, fsync of folders ─► calls: who watches
 //! ```
 //!
 //! The rule that is easy to break: the room of every byte is taken from the disk before it is written
@@ -14,6 +14,7 @@
 //! still be written. All `unsafe` of the crate is here.
 
 pub(crate) mod allocate;
+pub mod calls;
 pub(crate) mod disk;
 pub(crate) mod file;
 mod mapping;

@@ -33,7 +33,7 @@ impl Words {
     /// What the file system says, ENOSPC most likely.
     pub(crate) fn take_room(&self, from: u64, to: u64) -> io::Result<()> {
         let to = to.min(self.map.len() as u64);
-        disk::allocate(&disk::open(self.path())?, from, to, false)
+        disk::allocate(&disk::open(self.path())?, self.path(), from, to, false)
     }
 
     pub(crate) fn path(&self) -> &Path {

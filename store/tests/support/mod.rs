@@ -5,6 +5,8 @@
     reason = "every test file uses a part of it"
 )]
 
+pub mod lines;
+
 use std::fs;
 use std::future::Future;
 use std::path::Path;
