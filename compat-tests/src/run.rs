@@ -22,8 +22,8 @@ use crate::client::{Client, Said};
 use crate::cluster::{Cluster, Mode, Spec};
 use crate::logs;
 use crate::scenarios::{
-    CLIENTS, EXPIRING_CLUSTER_KEYS, Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario,
-    THIRD_CLUSTER_KEYS,
+    CLIENTS, EXPIRING_CLUSTER_KEYS, FIRST_CLUSTER_KEYS, Place, SCENARIOS, SECOND_CLUSTER_KEYS,
+    Scenario, THIRD_CLUSTER_KEYS,
 };
 use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
 
     /// Starts the clusters that are needed and all JVMs, beside each other.
     fn start_all(&mut self, events: &Receiver<Event>) -> Result<(), Trouble> {
-        let first = self.starting(FIRST, &[Place::First], 1, &[]);
+        let first = self.starting(FIRST, &[Place::First], 1, FIRST_CLUSTER_KEYS);
         let disturbed = [Place::Second, Place::Disturbed, Place::LivesOn];
         let second = self.starting(SECOND, &disturbed, 2, SECOND_CLUSTER_KEYS);
         let third = self.starting(THIRD, &[Place::Third], 1, THIRD_CLUSTER_KEYS);

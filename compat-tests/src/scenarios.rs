@@ -5,6 +5,9 @@
 /// Client versions, all of rocketmq-client from Maven Central.
 pub const CLIENTS: [&str; 4] = ["4.4.0", "4.7.0", "4.9.4", "5.3.3"];
 
+/// Broker keys of the first cluster: Java's defaults, but that there is a topic for traces.
+pub const FIRST_CLUSTER_KEYS: &[(&str, &str)] = &[("traceTopicEnable", "true")];
+
 /// Broker keys of the second cluster: no topic is made by a send, and every message counts as "on disk only", so that a
 /// late group is told "no offset yet" instead of 0 (Java 4.7.0 `ConsumerManageProcessor.queryConsumerOffset`).
 pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
@@ -52,7 +55,7 @@ pub const EXPIRING_CLUSTER_KEYS: &[(&str, &str)] = &[
 /// Where a scenario runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The first cluster: one name server, Java's defaults. Nothing disturbs it, so these run beside each other.
+    /// The first cluster: one name server, [`FIRST_CLUSTER_KEYS`]. Nothing disturbs it, so these run beside each other.
     First,
     /// The second cluster: two name servers, [`SECOND_CLUSTER_KEYS`]. These run before anything is restarted.
     Second,
@@ -184,6 +187,17 @@ pub const SCENARIOS: &[Scenario] = &[
     first("request_timeout"),
     first("request_reconnects"),
     first("request_refused"),
+    first("flow_rebalancing"),
+    first("flow_own_limits"),
+    first("flow_suspended"),
+    first("lite_pull_subscribe"),
+    first("lite_pull_assign"),
+    first("trace_system_topic"),
+    first("trace_named_topic"),
+    third("trace_off"),
+    first("kind_compressed"),
+    first("kind_units"),
+    first("kind_batches"),
     third("request_not_stored"),
     second("late_consumer_from_timestamp"),
     second("late_consumer_from_first"),

@@ -4,6 +4,7 @@ import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +57,37 @@ final class Api {
         throw new IllegalStateException("this client has no createTopic that is known here");
     }
 
+    /** The ways in which this client compresses: ZLIB in all, more in 5.x. */
+    static List<String> compressionTypes() {
+        Method choice = compressionChoice();
+        if (choice == null) {
+            return List.of("ZLIB");
+        }
+        List<String> names = new ArrayList<>();
+        for (Object constant : choice.getParameterTypes()[0].getEnumConstants()) {
+            names.add(((Enum<?>) constant).name());
+        }
+        return names;
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    static void setCompressionType(DefaultMQProducer producer, String name) {
+        Method choice = compressionChoice();
+        if (choice != null) {
+            Class type = choice.getParameterTypes()[0];
+            call(choice, producer, Enum.valueOf(type, name));
+        }
+    }
+
+    private static Method compressionChoice() {
+        for (Method method : DefaultMQProducer.class.getMethods()) {
+            if (method.getName().equals("setCompressType")) {
+                return method;
+            }
+        }
+        return null;
+    }
+
     static MQClientAPIImpl calls(DefaultMQProducer producer) {
         return producer.getDefaultMQProducerImpl().getmQClientFactory().getMQClientAPIImpl();
     }
@@ -63,10 +95,15 @@ final class Api {
     /** One request past the client's own checks, on the client's own connection. */
     static RemotingCommand call(DefaultMQProducer producer, String addr, int code, Map<String, String> fields, byte[] body)
         throws Exception {
+        return call(producer, addr, code, fields, body, 10_000);
+    }
+
+    static RemotingCommand call(DefaultMQProducer producer, String addr, int code, Map<String, String> fields, byte[] body, long limitMs)
+        throws Exception {
         RemotingCommand request = RemotingCommand.createRequestCommand(code, null);
         request.setExtFields(new HashMap<>(fields));
         request.setBody(body);
-        return calls(producer).getRemotingClient().invokeSync(addr, request, 10_000);
+        return calls(producer).getRemotingClient().invokeSync(addr, request, limitMs);
     }
 
     /** Addresses to which the client has a connection. */

@@ -86,6 +86,21 @@ final class Catalogue {
         ALL.put("request_refused", RequestReply::refused);
         ALL.put("request_not_stored", RequestReply::notStored);
 
+        ALL.put("lite_pull_subscribe", LitePull::subscribe);
+        ALL.put("lite_pull_assign", LitePull::assign);
+
+        ALL.put("trace_system_topic", Traces::systemTopic);
+        ALL.put("trace_named_topic", Traces::namedTopic);
+        ALL.put("trace_off", Traces::off);
+
+        ALL.put("kind_compressed", Kinds::compressed);
+        ALL.put("kind_units", Kinds::units);
+        ALL.put("kind_batches", Kinds::batches);
+
+        ALL.put("flow_own_limits", Flow::ownLimits);
+        ALL.put("flow_suspended", Flow::suspended);
+        ALL.put("flow_rebalancing", Flow::rebalancing);
+
         ALL.put("retry_until_it_works", Retry::untilItWorks);
         ALL.put("retry_level_of_the_consumer", Retry::levelOfTheConsumer);
         ALL.put("retry_dead_letter", Retry::deadLetterAfterMax);

@@ -114,6 +114,15 @@ final class Scene implements AutoCloseable {
         throws MQClientException {
         DefaultMQPushConsumer consumer = pushConsumer(which, topic, tags);
         settings.accept(consumer);
+        return started(consumer);
+    }
+
+    /** The same for a push consumer of any make. */
+    Inbox consume(DefaultMQPushConsumer consumer, String topic, String tags) throws MQClientException {
+        return started(set(consumer, topic, tags));
+    }
+
+    private Inbox started(DefaultMQPushConsumer consumer) throws MQClientException {
         Inbox inbox = new Inbox(this, consumer);
         consumer.registerMessageListener(inbox);
         closing(inbox::stop);
@@ -137,7 +146,10 @@ final class Scene implements AutoCloseable {
     }
 
     private DefaultMQPushConsumer pushConsumer(String which, String topic, String tags) throws MQClientException {
-        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group(which));
+        return set(new DefaultMQPushConsumer(group(which)), topic, tags);
+    }
+
+    private DefaultMQPushConsumer set(DefaultMQPushConsumer consumer, String topic, String tags) throws MQClientException {
         instance(consumer);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         // A pool of 20 threads a consumer, 4.x's least by default, would only cost memory here.
@@ -148,7 +160,7 @@ final class Scene implements AutoCloseable {
     }
 
     /** Settings of every client here; the intervals are short so that nothing waits for a timer of 5 to 30 s. */
-    private void instance(ClientConfig client) {
+    void instance(ClientConfig client) {
         client.setNamesrvAddr(cluster.namesrv);
         client.setInstanceName(base + "-" + INSTANCES.incrementAndGet());
         client.setPollNameServerInterval(1_000);
