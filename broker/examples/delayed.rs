@@ -1,6 +1,6 @@
 //! Delayed messages in numbers: what a million that wait cost, and how late messages are that come due beside a load.
 //!
-//! `cargo build --release -p broker && cargo run --release -p broker --example delayed [waiting [a_second [seconds]]]`
+//! `cargo build --release -p broker && cargo run --release -p broker --example delayed [waiting [a_second [seconds [SYNC_FLUSH]]]]`
 //!
 //! It starts the `mqbroker` that lies beside it, on 127.0.0.1 and in a folder of its own, and prints a line for each
 //! figure. Lateness is held against the moment a message was sent, so that it has the way to the broker in it.
@@ -30,11 +30,14 @@ type Failed = Box<dyn Error>;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failed> {
+    let flush = std::env::args()
+        .nth(4)
+        .unwrap_or_else(|| "ASYNC_FLUSH".to_owned());
     let mut numbers = std::env::args().skip(1).map(|text| text.parse());
     let mut number = |default: usize| numbers.next().unwrap_or(Ok(default));
     let (waiting, a_second, seconds) = (number(1_000_000)?, number(5_000)?, number(20)?);
     let folder = tempfile::tempdir_in(".")?;
-    let mut broker = Broker::start(folder.path())?;
+    let mut broker = Broker::start(folder.path(), &flush)?;
     println!("idle: {} KiB anonymous", broker.anonymous_kib()?);
     let began = Instant::now();
     let each = waiting / CONNECTIONS;
@@ -105,13 +108,13 @@ struct Broker {
 }
 
 impl Broker {
-    fn start(folder: &Path) -> Result<Broker, Failed> {
+    fn start(folder: &Path, flush: &str) -> Result<Broker, Failed> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let store = folder.join("store");
         let config = folder.join("broker.conf");
         let (root, log) = (store.display(), store.join("commitlog"));
         let text = format!(
-            "listenPort={port}\nbrokerIP1=127.0.0.1\nstorePathRootDir={root}\nstorePathCommitLog={}\n",
+            "listenPort={port}\nbrokerIP1=127.0.0.1\nstorePathRootDir={root}\nstorePathCommitLog={}\nflushDiskType={flush}\n",
             log.display()
         );
         fs::write(&config, text)?;
