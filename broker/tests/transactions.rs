@@ -170,7 +170,8 @@ async fn a_half_message_is_invisible_until_it_is_committed() {
 
 #[tokio::test]
 async fn a_transaction_ends_once() {
-    let fixture = Fixture::with(asking).await;
+    // Without checks: one that puts a half message back before its end comes makes an op of its own.
+    let fixture = Fixture::new().await;
     let mut client = fixture.client().await;
     for how in [COMMIT, ROLLBACK] {
         let sent = client.send(send(&half(HALF_PROPERTIES), b"money")).await;
