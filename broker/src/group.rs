@@ -163,10 +163,10 @@ impl GroupTable {
         }
     }
 
-    /// How often the table has changed since the start.
+    /// Whether the table has changed since it was saved, or could not be.
     #[must_use]
-    pub fn changes(&self) -> u64 {
-        self.file.changes()
+    pub fn is_unsaved(&self) -> bool {
+        self.file.is_unsaved()
     }
 
     /// Writes the table if it has changed. A disk that refuses is an ERROR in the log; the group is served all the same,
@@ -216,7 +216,7 @@ mod tests {
             (16, 1, true)
         );
         table.find("g", true).expect("there");
-        assert_eq!((table.version().counter, table.changes()), (1, 1));
+        assert_eq!((table.version().counter, table.is_unsaved()), (1, true));
         table.save();
         let again = load_again(&folder);
         assert_eq!(again.wrapper(), table.wrapper());

@@ -36,6 +36,8 @@ pub struct JsonFile {
     state: Mutex<State>,
     /// How often what it holds has changed in memory.
     changes: AtomicU64,
+    /// The `changes` when it was saved the last time, or could not be.
+    tried: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +92,7 @@ impl JsonFile {
             path: path.into(),
             state: Mutex::default(),
             changes: AtomicU64::new(0),
+            tried: AtomicU64::new(0),
         }
     }
 
@@ -165,6 +168,12 @@ impl JsonFile {
         self.changes.load(Ordering::Acquire)
     }
 
+    /// Whether it has changed since it was saved the last time, or since that failed.
+    #[must_use]
+    pub fn is_unsaved(&self) -> bool {
+        self.changes() != self.tried.load(Ordering::Acquire)
+    }
+
     /// Writes what `snapshot` copies, if there was a change since the last time, and returns when every change that was
     /// announced before the call is on disk. Whether there was anything to write. Blocks for two syncs, and for those of
     /// another save that is under way.
@@ -179,9 +188,12 @@ impl JsonFile {
         if state.saved == changes {
             return Ok(false);
         }
-        let written = self.replace(&mut state, json::write_pretty(&snapshot()))?;
-        state.saved = changes;
-        Ok(written)
+        let written = self.replace(&mut state, json::write_pretty(&snapshot()));
+        if written.is_ok() {
+            state.saved = changes;
+        }
+        self.tried.store(changes, Ordering::Release);
+        written
     }
 
     /// Replaces what the file holds, and keeps what it held as `.bak`. Whether there was anything to write: what is
@@ -387,7 +399,12 @@ mod tests {
         let file = JsonFile::new(fixture.path());
         fs::create_dir_all(beside(&fixture.path(), ".tmp")).expect("in the way");
         file.changed();
+        assert!(file.is_unsaved());
         assert!(file.save_with(|| table(1)).is_err());
+        assert!(
+            !file.is_unsaved(),
+            "nobody is to wait for a disk that refuses"
+        );
         fs::remove_dir(beside(&fixture.path(), ".tmp")).expect("out of it");
         assert!(file.save_with(|| table(1)).expect("saved"));
         assert!(!file.save_with(|| table(1)).expect("nothing to do"));

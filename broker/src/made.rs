@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A request that makes nothing, which is nearly every one, costs four loads here. The rule that is easy to break: the
-//! answer waits for the disk and the topic does not; others send to it meanwhile, and find it in the table.
+//! answer waits for the disk and the topic does not; others send to it meanwhile, and find it in the table. They wait for
+//! the disk too, or a crash would leave what they were told is stored under a topic that is not there.
 //!
 //! Java 4.7.0 `broker/topic/TopicConfigManager.java`, `broker/subscription/SubscriptionGroupManager.java`, which write
 //! the whole table for each, in the request's thread.
@@ -16,27 +17,15 @@ use remoting::{Answer, Refusal};
 
 use crate::broker::Broker;
 
-/// How often topics and groups have changed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Changes {
-    topics: u64,
-    groups: u64,
+/// Whether topics or groups have changed that are not on disk yet.
+pub(crate) fn is_unsaved(broker: &Broker) -> bool {
+    broker.topics.is_unsaved() || broker.groups.is_unsaved()
 }
 
-impl Changes {
-    /// Until now.
-    pub(crate) fn of(broker: &Broker) -> Changes {
-        Changes {
-            topics: broker.topics.changes(),
-            groups: broker.groups.changes(),
-        }
-    }
-}
-
-/// The answer of a request, held back until what was made since `before` is on disk. What others have made meanwhile
-/// is waited for as well: it goes to disk in the same way.
-pub(crate) fn saved_first(broker: &Arc<Broker>, before: Changes, answer: Answer) -> Answer {
-    if Changes::of(broker) == before {
+/// The answer of a request, held back until what has been made is on disk, by others too: the request may have
+/// stored a message under a topic that another one has just made.
+pub(crate) fn saved_first(broker: &Arc<Broker>, answer: Answer) -> Answer {
+    if !is_unsaved(broker) {
         return answer;
     }
     // A task, and not only a part of the answer: the connection may be gone before it is polled.

@@ -37,16 +37,15 @@ use tracing::error;
 use crate::broker::Broker;
 use crate::busy;
 use crate::client::notify;
-use crate::made::{self, Changes};
+use crate::made;
 
 /// What Java puts behind remarks that people ask about.
 pub(crate) const FAQ: &str = "\nSee http://rocketmq.apache.org/docs/faq/ for further details.";
 
 impl Service for Broker {
     fn call(self: &Arc<Self>, peer: &Arc<Peer>, request: Command) -> Answer {
-        let before = Changes::of(self);
         let answer = serve(self, peer, request);
-        made::saved_first(self, before, answer)
+        made::saved_first(self, answer)
     }
 
     fn overdue(

@@ -249,10 +249,10 @@ impl TopicTable {
         changed
     }
 
-    /// How often the table has changed since the start.
+    /// Whether the table has changed since it was saved, or could not be.
     #[must_use]
-    pub fn changes(&self) -> u64 {
-        self.file.changes()
+    pub fn is_unsaved(&self) -> bool {
+        self.file.is_unsaved()
     }
 
     /// Writes the table if it has changed. A disk that refuses is an ERROR in the log; the topic is served all the same,

@@ -110,12 +110,16 @@ impl Wire {
 
     /// Writes a request. Its opaque.
     pub async fn write(&mut self, request: Command) -> i32 {
+        self.try_write(request).await.expect("written")
+    }
+
+    /// Writes a request. Its opaque; `None` when the broker has closed.
+    pub async fn try_write(&mut self, request: Command) -> Option<i32> {
         let opaque = request.opaque;
         let mut out = Outbound::default();
         frame::encode(request, &mut out);
         let bytes = out.copy_to_bytes(out.remaining());
-        self.write_bytes(&bytes).await;
-        opaque
+        self.stream.write_all(&bytes).await.ok().map(|()| opaque)
     }
 
     pub async fn write_bytes(&mut self, bytes: &[u8]) {

@@ -28,7 +28,7 @@ use tracing::error;
 use super::{NotPut, Stored, acknowledge, put};
 use crate::broker::Broker;
 use crate::busy;
-use crate::made::{self, Changes};
+use crate::made;
 
 /// How long a send holds up its thread for the log.
 pub(super) const PATIENCE: Duration = Duration::from_millis(5);
@@ -128,7 +128,6 @@ fn serve_first(broker: &Broker) -> bool {
 }
 
 fn serve(broker: &Broker, send: &Waiting) -> Result<Stored, Refusal> {
-    let before = Changes::of(broker);
     loop {
         if let Some(refusal) = too_late(broker, send) {
             return Err(refusal);
@@ -137,7 +136,7 @@ fn serve(broker: &Broker, send: &Waiting) -> Result<Stored, Refusal> {
             Err(NotPut::LogHeld) => still_waits(broker, send)?,
             Err(NotPut::Refused(refusal)) => return Err(refusal),
             Ok(stored) => {
-                if Changes::of(broker) != before {
+                if made::is_unsaved(broker) {
                     made::save_now(broker);
                 }
                 return Ok(stored);
