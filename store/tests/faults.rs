@@ -1,0 +1,144 @@
+//! A disk that is full or fails, at every call of a life of a store, one call at a time.
+//!
+//! | the call that fails            | what must hold                                                          |
+//! |--------------------------------|-------------------------------------------------------------------------|
+//! | any                            | what was acknowledged stays, nothing else is shown, the next start works |
+//! | a sync of the log              | whoever waits has an error; the log takes nothing until reopened (R3)   |
+//! | another                        | the append or flush fails at most; the next append is stored (R7)       |
+
+mod support;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use store::calls::{Call, Watch, watch};
+use store::{AppendError, FlushDiskType, Step, Store, StoreConfig, Unavailable};
+use support::{bodies, config, message};
+
+const ENOSPC: i32 = 28;
+const EIO: i32 = 5;
+const MESSAGES: usize = 24;
+
+/// Lets one call fail.
+struct Fault {
+    calls: AtomicUsize,
+    /// The number of that call, counted from 0.
+    at: usize,
+    errno: i32,
+}
+
+impl Watch for Fault {
+    fn before(&self, _: &Call) -> io::Result<()> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == self.at {
+            return Err(io::Error::from_raw_os_error(self.errno));
+        }
+        Ok(())
+    }
+
+    fn after(&self, _: &Call) {}
+}
+
+/// So small that log, queue and index files end all the time.
+fn small(root: &Path) -> StoreConfig {
+    StoreConfig {
+        commit_log_file_bytes: 4096,
+        consume_queue_file_bytes: 100,
+        index_entries: 5,
+        flush_disk_type: FlushDiskType::Sync,
+        ..config(root)
+    }
+}
+
+/// A life during which the call `at` fails; what was acknowledged in it. `None` if there are not so many calls.
+fn live(root: &Path, at: usize, errno: i32) -> Option<Vec<String>> {
+    let fault = Arc::new(Fault {
+        calls: AtomicUsize::new(0),
+        at,
+        errno,
+    });
+    let _watching = watch(root, fault.clone());
+    let mut acknowledged = Vec::new();
+    let met = || fault.calls.load(Ordering::Relaxed) > at;
+    let Ok(store) = Store::open_still(small(root)) else {
+        assert!(met(), "it does not open without a fault");
+        return Some(acknowledged);
+    };
+    let failed = AppendError::ServiceNotAvailable(Unavailable::FlushFailed);
+    for n in 0..MESSAGES {
+        let (body, keys) = (
+            format!("{n:03}-{}", "x".repeat(300)),
+            format!("KEYS\u{1}k{n}\u{2}"),
+        );
+        let met_before = met();
+        let closed = store.unavailable();
+        match store.append(&message("T", 0, body.as_bytes(), &keys)) {
+            Ok(_) => assert_eq!(closed, None),
+            Err(error) => {
+                let now = met() && !met_before;
+                assert!(
+                    now || closed.is_some() && error == failed,
+                    "call {at}, {n}: {error}"
+                );
+            }
+        }
+        let before = store.flushed_log_offset();
+        let flushed = store.step(Step::FlushLog);
+        assert_eq!(
+            flushed.is_err(),
+            store.unavailable().is_some(),
+            "call {at}, {n}"
+        );
+        if flushed.is_ok() && store.flushed_log_offset() > before {
+            acknowledged.push(body);
+        }
+        store.step(Step::Dispatch).expect("tried until it works");
+        if n % 5 == 0 {
+            store.step(Step::Allocate).expect("only logged");
+        }
+        if n % 7 == 0 {
+            store.step(Step::FlushAll).expect("only logged");
+        }
+        if !met() || met_before {
+            assert_eq!(bodies(&store, "T", 0), acknowledged, "call {at}, {n}");
+        }
+    }
+    store.close();
+    met().then_some(acknowledged)
+}
+
+/// Every call in turn; how many there are.
+fn every_call(errno: i32) -> usize {
+    for at in 0.. {
+        let dir = tempfile::tempdir().expect("folder");
+        let Some(acknowledged) = live(dir.path(), at, errno) else {
+            return at;
+        };
+        let store =
+            Store::open_still(small(dir.path())).expect("opens when the disk is well again");
+        let mut there = bodies(&store, "T", 0);
+        assert!(there.is_sorted(), "call {at}: {there:?}");
+        there.dedup();
+        assert_eq!(
+            there.len() as i64,
+            store.max_offset("T", 0).0,
+            "call {at}: twice"
+        );
+        there.retain(|body| acknowledged.contains(body));
+        assert_eq!(there, acknowledged, "call {at}");
+        let next = store.append(&message("T", 0, b"next", ""));
+        next.expect("stored when the disk is well again");
+    }
+    0
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_call_takes_nothing_acknowledged_and_the_next_message_is_stored() {
+    println!("{} calls", every_call(ENOSPC));
+}
+
+#[test]
+fn a_disk_that_fails_at_any_call_takes_nothing_acknowledged_and_a_failed_sync_closes_the_log() {
+    println!("{} calls", every_call(EIO));
+}
