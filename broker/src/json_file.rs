@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 use remoting::java::json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use store::calls::{Call, watched};
 use tracing::warn;
 
 /// A file of JSON and its `.bak`.
@@ -216,16 +217,17 @@ impl JsonFile {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or_else(|| Path::new("."));
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
         let temporary = beside(&self.path, ".tmp");
-        let mut file = File::create(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
+        let create = || File::create(&temporary);
+        let mut file = watched(|| Call::Create(temporary.clone()), create)?;
+        watched(|| Call::Write(temporary.clone()), || file.write_all(&bytes))?;
+        watched(|| Call::sync_all(&temporary), || file.sync_all())?;
         if state.whole {
             self.keep_as_backup()?;
         }
-        fs::rename(&temporary, &self.path)?;
-        File::open(folder)?.sync_all()?;
+        rename(&temporary, &self.path)?;
+        sync_folder(folder)?;
         state.on_disk = Some(bytes);
         state.whole = true;
         Ok(true)
@@ -234,19 +236,50 @@ impl JsonFile {
     /// Makes `.bak` a second name of the file, or a copy where the file system has no links.
     fn keep_as_backup(&self) -> io::Result<()> {
         let temporary = beside(&self.path, ".bak.tmp");
-        match fs::remove_file(&temporary) {
+        let remove = || fs::remove_file(&temporary);
+        match watched(|| Call::Remove(temporary.clone()), remove) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        if let Err(error) = fs::hard_link(&self.path, &temporary) {
+        let call = || Call::Link(self.path.clone(), temporary.clone());
+        if let Err(error) = watched(call, || fs::hard_link(&self.path, &temporary)) {
             if error.kind() == io::ErrorKind::NotFound {
                 return Ok(()); // Somebody took the file away: there is no version before this one.
             }
             fs::copy(&self.path, &temporary)?;
             File::open(&temporary)?.sync_all()?;
         }
-        fs::rename(&temporary, backup_path(&self.path))
+        rename(&temporary, &backup_path(&self.path))
     }
+}
+
+/// Makes a folder and those above it, as far as they are missing, their names on disk too.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().unwrap_or(Path::new("/"));
+    make_folder(above)?;
+    let make = || fs::create_dir(folder);
+    match watched(|| Call::MakeDir(folder.to_owned()), make) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_folder(if above.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        above
+    })
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let sync = || File::open(folder)?.sync_all();
+    watched(|| Call::SyncDir(folder.to_owned()), sync)
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let call = || Call::Rename(from.to_owned(), to.to_owned());
+    watched(call, || fs::rename(from, to))
 }
 
 fn look<T: DeserializeOwned>(path: &Path) -> Found<T> {
