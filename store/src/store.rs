@@ -77,7 +77,23 @@ struct Running {
     dispatch: Option<JoinHandle<()>>,
     queue_flush: Option<JoinHandle<()>>,
     allocate: Option<JoinHandle<()>>,
+    touch: Option<JoinHandle<()>>,
     clean: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Nothing runs yet.
+    fn with(lock: StoreLock) -> Running {
+        Running {
+            _lock: lock,
+            log_flush: None,
+            dispatch: None,
+            queue_flush: None,
+            allocate: None,
+            touch: None,
+            clean: None,
+        }
+    }
 }
 
 impl Store {
@@ -147,17 +163,9 @@ impl Store {
         if lost {
             queue_flush.flush_all(); // what the checkpoint says is not true any more
         }
-        let running = Running {
-            _lock: lock,
-            log_flush: None,
-            dispatch: None,
-            queue_flush: None,
-            allocate: None,
-            clean: None,
-        };
         let cleaner = Cleaner::new(&config, &log, &queues, index.as_ref(), &queue_flush);
         let reader = Reader::new(&config);
-        let running = Mutex::new(Some(running));
+        let running = Mutex::new(Some(Running::with(lock)));
         let store = Store {
             config,
             levels,
@@ -183,6 +191,8 @@ impl Store {
         };
         let allocator = Arc::clone(self.log.allocator());
         running.allocate = Some(service::spawn("allocate", move || allocator.run())?);
+        let toucher = Arc::clone(self.log.toucher());
+        running.touch = Some(service::spawn("touch", move || toucher.run())?);
         let dispatcher = self.dispatcher(arrivals, RETRY);
         running.dispatch = Some(service::spawn("dispatch", move || dispatcher.run())?);
         let (flush, progress) = (Arc::clone(&self.flush), Arc::clone(&self.progress));
@@ -253,6 +263,8 @@ impl Store {
         join(running.queue_flush);
         self.log.allocator().stop();
         join(running.allocate);
+        self.log.toucher().stop();
+        join(running.touch);
         self.flush.fail(); // who still waits, waits for something that was never appended
         if !in_order {
             return false;

@@ -12,6 +12,7 @@ use super::{CommitLog, Tail, clock_ms, now_ms};
 use crate::api::Appended;
 use crate::consume_queue::queue::Queue;
 use crate::error::{AppendError, Illegal};
+use crate::mapped::touch::STRETCH_BYTES;
 use crate::offset::{LogOffset, QueueOffset};
 use crate::record::NewMessage;
 use crate::record::encode::{Stamp, encode, stamp};
@@ -169,9 +170,25 @@ impl CommitLog {
         };
         queue.set_next(next);
         self.end.store(log_offset, Ordering::Release);
+        self.touch_ahead(log_offset, tail);
         // Behind `end`: who has read this time finds its record below `end`.
         self.last_store_timestamp_ms.store(now, Ordering::Release);
         Ok(place)
+    }
+}
+
+impl CommitLog {
+    /// Has the pages behind `end` made ready, a stretch at a time.
+    fn touch_ahead(&self, end: u64, tail: &mut Tail) {
+        let Some(file) = &tail.file else {
+            return;
+        };
+        if end + STRETCH_BYTES / 2 < tail.touched || tail.touched >= file.end() {
+            return;
+        }
+        let upto = (end + STRETCH_BYTES).min(file.end());
+        self.toucher.ask(file, tail.touched.max(end), upto);
+        tail.touched = upto;
     }
 }
 

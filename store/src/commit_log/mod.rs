@@ -31,12 +31,14 @@ use crate::error::{StoreError, Unavailable};
 use crate::mapped::allocate::Allocator;
 use crate::mapped::file::MappedFile;
 use crate::mapped::queue::FileQueue;
+use crate::mapped::touch::Toucher;
 use crate::record::layout::BLANK_BYTES;
 
 /// See the module.
 pub(crate) struct CommitLog {
     files: FileQueue,
     allocator: Arc<Allocator>,
+    toucher: Arc<Toucher>,
     tail: Mutex<Tail>,
     end: AtomicU64,
     /// When the present holder of the lock got it, by `clock_ms`; 0 while nobody holds it.
@@ -51,6 +53,8 @@ pub(crate) struct CommitLog {
 #[derive(Default)]
 struct Tail {
     file: Option<Arc<MappedFile>>,
+    /// Up to here pages have been asked to be made writable.
+    touched: u64,
     refused: Reasons,
 }
 
@@ -68,8 +72,10 @@ impl CommitLog {
         Ok(CommitLog {
             files: FileQueue::open(dir.clone(), file_bytes, "mappedFileSizeCommitLog")?,
             allocator: Arc::new(Allocator::new(dir.clone(), file_bytes)),
+            toucher: Arc::default(),
             tail: Mutex::new(Tail {
                 file: None,
+                touched: 0,
                 refused,
             }),
             end: AtomicU64::new(0),
@@ -82,6 +88,10 @@ impl CommitLog {
 
     pub(crate) fn allocator(&self) -> &Arc<Allocator> {
         &self.allocator
+    }
+
+    pub(crate) fn toucher(&self) -> &Arc<Toucher> {
+        &self.toucher
     }
 
     /// Where its files lie.

@@ -17,6 +17,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::disk;
 use super::file::MappedFile;
+use super::touch::STRETCH_BYTES;
 
 #[derive(Default)]
 enum State {
@@ -105,7 +106,9 @@ impl Allocator {
         };
         *state = State::Making(base);
         drop(state);
-        let made = self.make(base);
+        let made = self
+            .make(base)
+            .inspect(|file| file.touch(base, base + STRETCH_BYTES));
         let log = |error: &io::Error| tracing::error!(%error, base, "make the next log file");
         let made = made.inspect_err(log);
         let mut state = self.state.lock();

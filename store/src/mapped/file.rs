@@ -134,6 +134,13 @@ impl MappedFile {
         in_reach.then_some((at as usize, len as usize))
     }
 
+    /// Makes the offsets `[from, to)` ready to be written, as far as they are in this file. Nothing changes in them. Blocks.
+    pub(super) fn touch(&self, from: u64, to: u64) {
+        let position = |offset: u64| offset.clamp(self.base, self.end()) - self.base;
+        self.map
+            .touch(position(from) as usize, position(to) as usize);
+    }
+
     /// Writes the offsets `[from, to)` to disk, as far as they are in this file. Blocks.
     pub(crate) fn sync(&self, from: u64, to: u64) -> io::Result<()> {
         let position = |offset: u64| offset.clamp(self.base, self.end()) - self.base;

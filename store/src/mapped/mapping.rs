@@ -101,6 +101,17 @@ impl Mapping {
         Some(unsafe { AtomicU32::from_ptr(self.raw.as_mut_ptr().add(at).cast()) })
     }
 
+    /// Has the kernel do for `[from, to)` what the first write to each page would make it do. A kernel that refuses does it
+    /// then.
+    pub(super) fn touch(&self, from: usize, to: usize) {
+        let to = to.min(self.raw.len());
+        if from < to {
+            let _ = self
+                .raw
+                .advise_range(Advice::PopulateWrite, from, to - from);
+        }
+    }
+
     /// Writes `[from, to)` to disk. Blocks until it is there.
     ///
     /// # Errors

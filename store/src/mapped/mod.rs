@@ -1,7 +1,7 @@
 //! The layer under everything: files made, mapped, written, synced, cut and removed.
 //!
 //! ```text
-//!   FileQueue ── a run of files by offset ── Allocator makes the next one early
+//!   FileQueue ── a run of files by offset ── Allocator makes the next one early, Toucher its pages
 //!       │
 //!   MappedFile (append-only, read below `published`)      Words (random access, atomic)
 //!       └──────────────── Mapping ───────────────────────────┘
@@ -19,4 +19,5 @@ pub(crate) mod disk;
 pub(crate) mod file;
 mod mapping;
 pub(crate) mod queue;
+pub(crate) mod touch;
 pub(crate) mod words;
