@@ -4,8 +4,6 @@
 //! to go on. The rule that is easy to break: the next offset is behind everything looked at, wanted
 //! or not. Java 4.7.0 `store/DefaultMessageStore.java`: `getMessage`, `isTheBatchFull`.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use crate::api::{QueueRead, ReadStatus, Select};
@@ -16,7 +14,6 @@ use crate::consume_queue::ext::Units;
 use crate::consume_queue::queue::Queue;
 use crate::consume_queue::unit::{ENTRY_BYTES, Entry};
 use crate::java_hash::tags_code;
-use crate::mapped::file::MappedFile;
 use crate::offset::QueueOffset;
 use crate::record::Record;
 
@@ -187,15 +184,12 @@ impl Reader {
             entry.log_offset.unsigned_abs(),
             u64::from(entry.record_bytes.unsigned_abs()),
         );
-        if run
-            .file
-            .as_ref()
-            .is_none_or(|file| file.get(offset, bytes).is_none())
-        {
+        if run.record(offset, bytes).is_none() {
             run.end(&mut read.records);
-            run.file = log.file_with(offset, bytes);
+            let file = log.file_with(offset, bytes);
+            run.file = file.and_then(|file| Some((file.base(), file.all()?)));
         }
-        let Some(record) = run.file.as_ref().and_then(|file| file.get(offset, bytes)) else {
+        let Some(record) = run.record(offset, bytes) else {
             return Some(ReadStatus::MessageWasRemoving);
         };
         if !wanted.by_record(record, by_entry.is_none()) {
@@ -266,15 +260,24 @@ fn outside(
     (from > max).then_some((ReadStatus::OffsetOverflowBadly, max))
 }
 
-/// Records that lie one behind the other in one file, until a gap makes them a slice.
+/// Records that lie one behind the other in one file, until a gap makes them a slice. All slices of a file share one owner:
+/// a slice costs no allocation.
 #[derive(Default)]
 struct Run {
-    file: Option<Arc<MappedFile>>,
+    /// Where the file begins, and all that could be read of it.
+    file: Option<(u64, Bytes)>,
     from: u64,
     to: u64,
 }
 
 impl Run {
+    /// The bytes at `offset`, if they are in the file.
+    fn record(&self, offset: u64, bytes: u64) -> Option<&[u8]> {
+        let (base, all) = self.file.as_ref()?;
+        let at = usize::try_from(offset.checked_sub(*base)?).ok()?;
+        all.get(at..at.checked_add(usize::try_from(bytes).ok()?)?)
+    }
+
     fn add(&mut self, offset: u64, bytes: u64, slices: &mut Vec<Bytes>) {
         if self.to != offset {
             self.end(slices);
@@ -284,11 +287,9 @@ impl Run {
     }
 
     fn end(&mut self, slices: &mut Vec<Bytes>) {
-        if let Some(file) = &self.file {
-            slices.extend(
-                file.bytes(self.from, self.to - self.from)
-                    .filter(|slice| !slice.is_empty()),
-            );
+        let run = self.record(self.from, self.to - self.from);
+        if let (Some(run), Some((_, all))) = (run.filter(|run| !run.is_empty()), &self.file) {
+            slices.push(all.slice_ref(run));
         }
         (self.from, self.to) = (0, 0);
     }

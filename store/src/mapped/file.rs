@@ -128,6 +128,11 @@ impl MappedFile {
         }))
     }
 
+    /// All that is published, as one slice.
+    pub(crate) fn all(&self) -> Option<Bytes> {
+        self.bytes(self.base, self.published() - self.base)
+    }
+
     fn position(&self, from: u64, len: u64) -> Option<(usize, usize)> {
         let at = from.checked_sub(self.base)?;
         let in_reach = at.checked_add(len)? <= self.published.load(Ordering::Acquire);
