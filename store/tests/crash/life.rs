@@ -286,7 +286,8 @@ impl Life {
         let mut parts = Vec::new();
         for n in 0..count {
             let number = self.dice.roll();
-            let size = if self.dice.one_in(20) {
+            // Two large ones fit into a file, three do not.
+            let size = if count < 3 && self.dice.one_in(20) {
                 1500
             } else {
                 self.dice.below(300)
