@@ -1,7 +1,7 @@
 //! One run: one kind of servers, all client versions at once, all their scenarios.
 //!
 //! ```text
-//! client JVM ─┐            ┌ first, third     scenarios of all clients beside each other, in any order; so expiring
+//! client JVM ─┐            ┌ undisturbed      scenarios of all clients beside each other, in any order
 //! client JVM ─┼─ events ─→ Run
 //! client JVM ─┘            └ second cluster   so too; then those that disturb it, one by one, all clients at once
 //! ```
@@ -22,8 +22,8 @@ use crate::client::{Client, Said};
 use crate::cluster::{Cluster, Mode, Spec};
 use crate::logs;
 use crate::scenarios::{
-    CLIENTS, EXPIRING_CLUSTER_KEYS, FIRST_CLUSTER_KEYS, Place, SCENARIOS, SECOND_CLUSTER_KEYS,
-    Scenario, THIRD_CLUSTER_KEYS,
+    CLIENTS, EXPIRING_CLUSTER_KEYS, FIRST_CLUSTER_KEYS, OVERLOADED_CLUSTER_KEYS, Place, SCENARIOS,
+    SECOND_CLUSTER_KEYS, Scenario, THIRD_CLUSTER_KEYS,
 };
 use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
@@ -39,6 +39,16 @@ const FIRST: &str = "first";
 const SECOND: &str = "second";
 const THIRD: &str = "third";
 const EXPIRING: &str = "expiring";
+const OVERLOADED: &str = "overloaded";
+/// The clusters that nothing disturbs: who runs there, and their broker's keys.
+const UNDISTURBED: [(&str, Place, Keys); 4] = [
+    (FIRST, Place::First, FIRST_CLUSTER_KEYS),
+    (THIRD, Place::Third, THIRD_CLUSTER_KEYS),
+    (EXPIRING, Place::Expiring, EXPIRING_CLUSTER_KEYS),
+    (OVERLOADED, Place::Overloaded, OVERLOADED_CLUSTER_KEYS),
+];
+
+type Keys = &'static [(&'static str, &'static str)];
 
 /// Runs `cases`, all of one kind of servers, and puts an outcome on the board for each, also when nothing could start.
 /// All processes are gone on return.
@@ -87,10 +97,8 @@ struct Run<'a> {
     logs: PathBuf,
     events: Sender<Event>,
     clients: Vec<Seat>,
-    first: Option<Cluster>,
+    undisturbed: Vec<(&'static str, Cluster)>,
     second: Option<Arc<Mutex<Cluster>>>,
-    third: Option<Cluster>,
-    expiring: Option<Cluster>,
     stages: VecDeque<Vec<Scenario>>,
     /// The change under way: who waits for it, with the ids of their questions.
     changing: Option<Vec<(usize, String)>>,
@@ -119,10 +127,8 @@ impl<'a> Run<'a> {
             logs,
             events,
             clients,
-            first: None,
+            undisturbed: Vec::new(),
             second: None,
-            third: None,
-            expiring: None,
             stages,
             changing: None,
         }
@@ -130,11 +136,12 @@ impl<'a> Run<'a> {
 
     /// Starts the clusters that are needed and all JVMs, beside each other.
     fn start_all(&mut self, events: &Receiver<Event>) -> Result<(), Trouble> {
-        let first = self.starting(FIRST, &[Place::First], 1, FIRST_CLUSTER_KEYS);
+        let mut undisturbed = Vec::new();
+        for (name, place, keys) in UNDISTURBED {
+            undisturbed.extend(Some(name).zip(self.starting(name, &[place], 1, keys)));
+        }
         let disturbed = [Place::Second, Place::Disturbed, Place::LivesOn];
         let second = self.starting(SECOND, &disturbed, 2, SECOND_CLUSTER_KEYS);
-        let third = self.starting(THIRD, &[Place::Third], 1, THIRD_CLUSTER_KEYS);
-        let expiring = self.starting(EXPIRING, &[Place::Expiring], 1, EXPIRING_CLUSTER_KEYS);
         for (at, seat) in self.clients.iter_mut().enumerate() {
             let prefix = format!("c{}", seat.version.replace('.', ""));
             let wrap = move |said| Event::Said { client: at, said };
@@ -146,13 +153,13 @@ impl<'a> Run<'a> {
                 wrap,
             )?);
         }
-        self.first = first.map(joined).transpose()?;
+        for (name, starting) in undisturbed {
+            self.undisturbed.push((name, joined(starting)?));
+        }
         self.second = second
             .map(joined)
             .transpose()?
             .map(|cluster| Arc::new(Mutex::new(cluster)));
-        self.third = third.map(joined).transpose()?;
-        self.expiring = expiring.map(joined).transpose()?;
         self.await_ready(events)?;
         self.tell_clusters()
     }
@@ -163,7 +170,7 @@ impl<'a> Run<'a> {
         name: &str,
         places: &[Place],
         namesrvs: usize,
-        keys: &'static [(&'static str, &'static str)],
+        keys: Keys,
     ) -> Option<JoinHandle<Result<Cluster, Trouble>>> {
         let spec = Spec {
             servers: self.servers,
@@ -220,28 +227,20 @@ impl<'a> Run<'a> {
     }
 
     fn tell_clusters(&mut self) -> Result<(), Trouble> {
-        let first = self.first.as_ref().map(addresses);
-        let second = self
-            .second
-            .as_ref()
-            .map(|cluster| addresses(&lock(cluster)));
-        let third = self.third.as_ref().map(addresses);
-        let expiring = self.expiring.as_ref().map(addresses);
-        let clusters = [
-            (FIRST, first),
-            (SECOND, second),
-            (THIRD, third),
-            (EXPIRING, expiring),
-        ];
+        let undisturbed = self.undisturbed.iter();
+        let mut clusters: Vec<_> = undisturbed
+            .map(|(name, cluster)| (*name, addresses(cluster)))
+            .collect();
+        if let Some(second) = &self.second {
+            clusters.push((SECOND, addresses(&lock(second))));
+        }
         for client in self
             .clients
             .iter_mut()
             .filter_map(|seat| seat.client.as_mut())
         {
-            for (name, addresses) in &clusters {
-                if let Some((namesrv, broker)) = addresses {
-                    client.tell_cluster(name, namesrv, broker)?;
-                }
+            for (name, (namesrv, broker)) in &clusters {
+                client.tell_cluster(name, namesrv, broker)?;
             }
         }
         Ok(())
@@ -274,6 +273,7 @@ impl<'a> Run<'a> {
         // Those of the second cluster first: what disturbs it waits for them.
         for (place, cluster) in [
             (Place::Second, SECOND),
+            (Place::Overloaded, OVERLOADED),
             (Place::Third, THIRD),
             (Place::First, FIRST),
         ] {

@@ -52,6 +52,9 @@ pub const EXPIRING_CLUSTER_KEYS: &[(&str, &str)] = &[
     ("deleteConsumeQueueFilesInterval", "10"),
 ];
 
+/// Broker keys of the overloaded cluster: a send that must wait for its turn is refused.
+pub const OVERLOADED_CLUSTER_KEYS: &[(&str, &str)] = &[("waitTimeMillsInSendQueue", "0")];
+
 /// Where a scenario runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -63,6 +66,8 @@ pub enum Place {
     Third,
     /// The expiring cluster: one name server, [`EXPIRING_CLUSTER_KEYS`]. Its scenarios mostly wait, so they begin at once.
     Expiring,
+    /// The overloaded cluster: one name server, [`OVERLOADED_CLUSTER_KEYS`]. Nothing disturbs it.
+    Overloaded,
     /// The second cluster, whose servers are stopped meanwhile: one scenario after the other, all clients at once, so
     /// that each change is made once for all of them.
     Disturbed,
@@ -107,6 +112,13 @@ const fn expiring(name: &'static str) -> Scenario {
     }
 }
 
+const fn overloaded(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::Overloaded,
+    }
+}
+
 const fn disturbed(name: &'static str) -> Scenario {
     Scenario {
         name,
@@ -118,6 +130,8 @@ const fn disturbed(name: &'static str) -> Scenario {
 pub const SCENARIOS: &[Scenario] = &[
     expiring("expired_offset_moves"),
     expiring("expired_while_read"),
+    overloaded("overload_async"),
+    overloaded("overload_oneway"),
     third("sql_changed"),
     third("sql_retried"),
     third("sql_pushed"),

@@ -108,14 +108,23 @@ final class Api {
 
     /** Addresses to which the client has a connection. */
     static Set<String> connections(DefaultMQProducer producer) throws ReflectiveOperationException {
-        RemotingClient client = calls(producer).getRemotingClient();
-        Field field = client.getClass().getDeclaredField("channelTables");
-        field.setAccessible(true);
         Set<String> addresses = new TreeSet<>();
-        for (Object address : ((Map<?, ?>) field.get(client)).keySet()) {
+        for (Object address : connectionTable(producer).keySet()) {
             addresses.add(address.toString());
         }
         return addresses;
+    }
+
+    /** The client's connection to {@code addr}: another object when it was closed and made again. */
+    static Object connection(DefaultMQProducer producer, String addr) throws ReflectiveOperationException {
+        return connectionTable(producer).get(addr);
+    }
+
+    private static Map<?, ?> connectionTable(DefaultMQProducer producer) throws ReflectiveOperationException {
+        RemotingClient client = calls(producer).getRemotingClient();
+        Field field = client.getClass().getDeclaredField("channelTables");
+        field.setAccessible(true);
+        return (Map<?, ?>) field.get(client);
     }
 
     /** Whether this client has a class. */

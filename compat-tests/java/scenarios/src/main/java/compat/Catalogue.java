@@ -47,6 +47,9 @@ final class Catalogue {
         ALL.put("expired_offset_moves", Expiring::behind);
         ALL.put("expired_while_read", Expiring::read);
 
+        ALL.put("overload_async", Overload::async);
+        ALL.put("overload_oneway", Overload::oneway);
+
         ALL.put("topic_created_by_client", Topics::create);
         ALL.put("topic_auto_created", Topics::autoCreated);
         ALL.put("view_message_by_id", Topics::viewMessage);
