@@ -51,6 +51,9 @@ pub(crate) fn saved_first(broker: &Arc<Broker>, answer: Answer) -> Answer {
 pub(crate) async fn save(broker: Arc<Broker>) {
     let worker = Arc::clone(&broker);
     let _turn = broker.saving.lock().await;
+    if !is_unsaved(&broker) {
+        return; // written by one before it in the queue; or refused by the disk, which is not asked again by each
+    }
     let saving = tokio::task::spawn_blocking(move || save_now(&worker));
     if let Err(panic) = saving.await {
         std::panic::resume_unwind(panic.into_panic());

@@ -4,16 +4,21 @@
 //! |--------------------------------|-------------------------------------------------------------------------|
 //! | any                            | what was acknowledged stays, nothing else is shown, the next start works |
 //! | a sync of the log              | whoever waits has an error; the log takes nothing until reopened (R3)   |
+//! | a queue's, another flush beside | the checkpoint claims nothing that is not on disk (R5)                  |
 //! | another                        | the append or flush fails at most; the next append is stored (R7)       |
 
 mod support;
 
+use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use store::calls::{Call, Watch, watch};
+use store::inspect::Settled;
 use store::{AppendError, FlushDiskType, Step, Store, StoreConfig, Unavailable};
 use support::{bodies, config, message};
 
@@ -141,4 +146,62 @@ fn a_disk_that_is_full_at_any_call_takes_nothing_acknowledged_and_the_next_messa
 #[test]
 fn a_disk_that_fails_at_any_call_takes_nothing_acknowledged_and_a_failed_sync_closes_the_log() {
     println!("{} calls", every_call(EIO));
+}
+
+/// Has another thread flush everything while the names of queue files are being synced, and lets that sync fail.
+struct Meanwhile {
+    store: OnceLock<Weak<Store>>,
+    other: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Watch for Meanwhile {
+    fn before(&self, call: &Call) -> io::Result<()> {
+        let is_queue = matches!(call, Call::SyncDir(dir) if dir.ends_with("consumequeue/T/0"));
+        let store = self.store.get().and_then(Weak::upgrade);
+        let mut other = self.other.lock().expect("nobody panicked");
+        let (true, None, Some(store)) = (is_queue, &*other, store) else {
+            return Ok(());
+        };
+        let (done, is_done) = mpsc::channel();
+        *other = Some(thread::spawn(move || {
+            store
+                .step(Step::FlushAll)
+                .expect("the log's syncs are well");
+            let _ = done.send(());
+        }));
+        drop(other);
+        // It waits for this one, unless it overlooks what this one syncs.
+        let _ = is_done.recv_timeout(Duration::from_millis(200));
+        Err(io::Error::from_raw_os_error(EIO))
+    }
+
+    fn after(&self, _: &Call) {}
+}
+
+#[test]
+fn a_flush_does_not_vouch_for_what_another_one_has_not_synced_yet() {
+    let dir = tempfile::tempdir().expect("folder");
+    let store = Store::open_still(small(dir.path())).expect("opens");
+    let appended = store.append(&message("T", 0, b"body", ""));
+    let end = appended.expect("stored").end();
+    store.step(Step::FlushLog).expect("flushed");
+    store.step(Step::Dispatch).expect("dispatched");
+    let meanwhile = Arc::new(Meanwhile {
+        store: OnceLock::from(Arc::downgrade(&store)),
+        other: Mutex::default(),
+    });
+    let watching = watch(dir.path(), meanwhile.clone());
+    store
+        .step(Step::FlushAll)
+        .expect("the log's syncs are well");
+    drop(watching);
+    let other = meanwhile.other.lock().expect("nobody panicked").take();
+    other.expect("begun").join().expect("ended");
+    let checkpoint = fs::read(dir.path().join("checkpoint")).expect("there");
+    let settled = Settled::decode(checkpoint.first_chunk().expect("whole"));
+    let claimed = settled.log_offset.unwrap_or(0);
+    assert!(
+        claimed < end.0,
+        "{claimed}: the queue's file has no name on disk"
+    );
 }

@@ -3,8 +3,9 @@
 //! Every second the queues with enough new entries; every minute all of them, the index, and then
 //! the checkpoint. Each is written out, then synced: a few file by file, many at once with the whole
 //! file system. A write that fails, on a full disk most likely, loses nothing and is tried again; a
-//! sync that failed is not. The rule that is easy to break: what the checkpoint will claim is noted
-//! before the syncs begin, and written only if every one of them went well.
+//! sync that failed is not. Besides the thread, a topic that is deleted and the cleaner flush, one at a time. The rule
+//! that is easy to break: what the checkpoint will claim is noted before the syncs begin, and written only if every one
+//! of them went well.
 //! Java 4.7.0 `store/DefaultMessageStore.java`: `FlushConsumeQueueService`.
 
 use std::fs::File;
@@ -27,8 +28,8 @@ use crate::index::IndexService;
 use crate::mapped::disk;
 use crate::service::Bell;
 
-/// More queues than this, and any whose files were closed before they could be synced, are synced with their whole file system: one call, and the log's share of it
-/// was due anyway.
+/// More queues than this, and any whose files were closed before they could be synced, are synced with their whole file
+/// system: one call, and the log's share of it was due anyway.
 const SYNCED_ONE_BY_ONE: usize = 32;
 
 /// See the module.
@@ -45,7 +46,8 @@ pub(crate) struct QueueFlush {
     pub(crate) failed: AtomicBool,
     /// Queue entries could not be written the last time.
     pub(crate) no_room: AtomicBool,
-    /// Held while the checkpoint is written.
+    /// Held by one flush from its first write to its checkpoint. What one has taken to sync the next does not find any
+    /// more, and must not vouch for.
     pub(crate) writing: Mutex<()>,
 }
 
@@ -72,8 +74,9 @@ impl QueueFlush {
 
     /// Everything to disk, then the checkpoint. Returns whether it says so. Blocks.
     pub(crate) fn flush_all(&self) -> bool {
+        let _writing = self.writing.lock();
         let (dispatched, dispatched_timestamp_ms) = self.progress.snapshot();
-        if !self.flush_queues(0) {
+        if !self.sync_queues(0) {
             return false;
         }
         let synced = match &self.index {
@@ -84,7 +87,6 @@ impl QueueFlush {
             Some(timestamp_ms) if !self.failed.load(Ordering::Relaxed) => timestamp_ms,
             _ => return false,
         };
-        let _writing = self.writing.lock();
         let before = self.checkpoint.read();
         let settled = Settled {
             log_timestamp_ms: self.log.flushed_timestamp_ms(),
@@ -115,6 +117,12 @@ impl QueueFlush {
 
     /// Returns whether everything that was to be written is on disk.
     pub(crate) fn flush_queues(&self, least_pages: u32) -> bool {
+        let _writing = self.writing.lock();
+        self.sync_queues(least_pages)
+    }
+
+    /// The same for the holder of `writing`.
+    fn sync_queues(&self, least_pages: u32) -> bool {
         let (unsynced, all) = self.write_queues(least_pages);
         let mut each = unsynced.iter();
         let at_once = unsynced.len() > SYNCED_ONE_BY_ONE
