@@ -22,6 +22,9 @@ use tracing::warn;
 
 use crate::config::BrokerConfig;
 
+/// How long a thread of the runtime waits for the log: every connection that it serves waits with it.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
+
 /// Pause between two lines about the same stage.
 const PAUSE: Duration = Duration::from_secs(1);
 

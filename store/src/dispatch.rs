@@ -4,9 +4,9 @@
 //!   log ─► queue entry ─► index entries ─► `dispatched` ─► Arrivals
 //! ```
 //!
-//! One thread; recovery does the same to each record, queues and index beside each other (`rebuild`). Under SYNC_FLUSH it goes only as far as the log is
-//! on disk: what consumers see survives. The rule that is easy to break: an arrival is told after
-//! the entry is readable. Java 4.7.0 `store/DefaultMessageStore.java`: `ReputMessageService`,
+//! One thread; recovery does the same to each record, queues and index beside each other (`rebuild`). Under
+//! SYNC_FLUSH it goes only as far as the log is on disk: what consumers see survives. The rule that is easy
+//! to break: an arrival is told after the entry is readable. Java 4.7.0 `store/DefaultMessageStore.java`: `ReputMessageService`,
 //! `doDispatch`; there it looks every millisecond, here it is woken.
 
 use std::borrow::Cow;

@@ -45,7 +45,9 @@ pub(super) fn end(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> A
     };
     let on_disk = broker.config.store.flush_disk_type == FlushDiskType::Async
         || offset < broker.store.flushed_log_offset();
-    if on_disk && broker.store.max_log_offset().since(offset) <= IN_MEMORY_BYTES {
+    let in_memory = broker.store.max_log_offset().since(offset) <= IN_MEMORY_BYTES;
+    // Ending it appends, and while the log is held it would hold up its thread.
+    if on_disk && in_memory && broker.store.lock_held_ms() == 0 {
         return finish(broker, &request, end, offset).into();
     }
     let broker = Arc::clone(broker);

@@ -12,6 +12,7 @@ use store::{NewMessage, QueueOffset};
 use tracing::{info, warn};
 
 use crate::broker::Broker;
+use crate::busy::PATIENCE;
 
 const TOPIC: &str = "OFFSET_MOVED_EVENT";
 
@@ -55,7 +56,7 @@ pub(crate) fn announce(broker: &Broker, request: &PullRequest<'_>, to: QueueOffs
         body: &json::write(&event),
         properties: &text,
     };
-    if let Err(error) = broker.store.append(&message) {
+    if let Err(error) = broker.store.append_within(PATIENCE, &message) {
         warn!(%error, "store the event of an offset put right");
     }
 }

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A record counts if it is whole, lies where it says it lies, and (with `checkCRCOnRecover`) its
-//! body is intact and none of its other parts missing. The place is checked because a file can hold records of an earlier life behind
-//! the end. The rule that is easy to break: after a stop that was not clean, what lies behind the
+//! body is intact and none of its other parts missing. The place is checked because a file can hold
+//! records of an earlier life behind the end. The rule that is easy to break: after a stop that was not clean, what lies behind the
 //! cut is zeroed on disk; or after a second crash old records would join on to new ones.
 //! Java 4.7.0 `store/CommitLog.java`: `recoverNormally`, `recoverAbnormally`.
 

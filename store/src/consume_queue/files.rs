@@ -7,8 +7,9 @@
 //! A broker has tens of thousands of queues, most with a few entries: a mapping each would pass the
 //! kernel's `vm.max_map_count`, a descriptor each the limit of open files, and 6 MB each the disk.
 //! A few descriptors stay open all the same: of the queues in use, whose reads and writes then are one
-//! system call each; they are given up when a minute passed without a use. So a file has its full length, as Java's load demands, but takes room only as it is written; and a
-//! write that finds the disk full is an error, never a signal.
+//! system call each; they are given up when a minute passed without a use. So a file has its full
+//! length, as Java's load demands, but takes room only as it is written; and a write that finds the disk
+//! full is an error, never a signal.
 //! Java 4.7.0 `store/MappedFileQueue.java` maps them all.
 
 use std::fs::{self, File, OpenOptions};

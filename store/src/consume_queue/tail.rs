@@ -9,7 +9,8 @@
 //! A message so costs its queue 20 bytes copied, and a write once in a hundred; readers at the end of
 //! the queue, which are nearly all, need no file. What a crash takes from here is in the log, and
 //! recovery builds it again. Delayed messages are written through: Java 4.9.4, started after a crash of
-//! ours, builds entries again before it knows its delay levels, and would deliver them at once. The rule that is easy to break: what is given up was written before.
+//! ours, builds entries again before it knows its delay levels, and would deliver them at once. The rule
+//! that is easy to break: what is given up was written before.
 
 use std::io;
 

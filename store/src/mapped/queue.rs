@@ -102,7 +102,8 @@ impl FileQueue {
     /// returns true; who reads it goes on. Blocks.
     ///
     /// # Errors
-    /// What the file system says. The file is still part of the run then.
+    /// What the file system says. Either the file is still there and part of the run, or only its going may not survive
+    /// a crash.
     pub(crate) fn remove_first(&self, oldest: &MappedFile) -> io::Result<bool> {
         let first = self.first_of_several();
         if first.is_none_or(|first| first.base() != oldest.base()) {

@@ -122,7 +122,7 @@ pub(in crate::handler) fn time_span(broker: &Arc<Broker>, request: Command) -> A
             };
             body.consume_time_span_set.push(QueueTimeSpan {
                 consume_time_stamp: consumed.unwrap_or(first).unwrap_or(NEVER_MS),
-                delay_time: waiting.map_or(0, |since| (now_ms() - since).max(0)),
+                delay_time: waiting.map_or(0, |since| now_ms().saturating_sub(since).max(0)),
                 max_time_stamp: time(max - 1).unwrap_or(NEVER_MS),
                 message_queue,
                 min_time_stamp: first.unwrap_or(NEVER_MS),

@@ -4,9 +4,9 @@
 //! header ▶ may it be sent, and where (`target`) ▶ what do its properties ask (`wishes`) ▶ append ▶ durable? ▶ reply
 //! ```
 //!
-//! An append that finds the log held waits in a queue (`queue`). Under SYNC_FLUSH the reply waits for the disk, and only it: the frames behind it go on. The rule that is easy to
-//! break: a message that is in the log has a whole reply header, whatever the reply's code; clients read it for codes 0,
-//! 10, 11 and 12 alike and fail without `MSG_REGION`.
+//! An append that finds the log held waits in a queue (`queue`). Under SYNC_FLUSH the reply waits for the disk, and only
+//! it: the frames behind it go on. The rule that is easy to break: a message that is in the log has a whole reply header,
+//! whatever the reply's code; clients read it for codes 0, 10, 11 and 12 alike and fail without `MSG_REGION`.
 //!
 //! Java 4.7.0 `broker/processor/SendMessageProcessor.java`. Different, see COMPATIBILITY.md: every message is stored with
 //! `CLUSTER`, as later versions do, since request-reply needs it; the reply's `transactionId` is the message's `UNIQ_KEY`;
@@ -34,6 +34,7 @@ use tracing::warn;
 use self::target::Target;
 use self::wishes::Wishes;
 use crate::broker::Broker;
+use crate::busy::PATIENCE;
 use crate::delay;
 use crate::transaction::half;
 
@@ -111,11 +112,11 @@ fn put(broker: &Broker, peer: &Peer, request: &Command) -> Result<Stored, NotPut
     let comes_back = header.reconsume_times > 0 && level > 0;
     let appended = if wishes.prepared && !comes_back {
         target::may_be_half(broker)?;
-        half::append(&broker.store, queue::PATIENCE, &message)
+        half::append(&broker.store, PATIENCE, &message)
     } else if target.dead {
-        broker.store.append_within(queue::PATIENCE, &message)
+        broker.store.append_within(PATIENCE, &message)
     } else {
-        delay::append_at(&broker.store, queue::PATIENCE, level, &message)
+        delay::append_at(&broker.store, PATIENCE, level, &message)
     };
     let appended = appended.map_err(|error| refuse(broker, &error))?;
     let mut msg_id = String::new();
@@ -165,7 +166,7 @@ fn put_batch(
         .collect();
     let appended = broker
         .store
-        .append_batch_within(queue::PATIENCE, &messages)
+        .append_batch_within(PATIENCE, &messages)
         .map_err(|error| refuse(broker, &error))?;
     let (Some(first), Some(last)) = (appended.first(), appended.last()) else {
         return Err(illegal());

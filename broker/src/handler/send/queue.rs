@@ -30,9 +30,6 @@ use crate::broker::Broker;
 use crate::busy;
 use crate::made;
 
-/// How long a send holds up its thread for the log.
-pub(super) const PATIENCE: Duration = Duration::from_millis(5);
-
 /// What the log's line calls this stage.
 const STAGE: &str = "another append holds the log";
 

@@ -26,6 +26,7 @@ use super::message;
 use super::target::{self, Target};
 use super::wishes::Wishes;
 use crate::broker::Broker;
+use crate::handler::on_a_thread;
 use crate::{delay, now_ms};
 
 /// How long the client that asked may take to answer the push. Java 4.7.0 `Broker2Client.callClient`.
@@ -41,7 +42,7 @@ pub(in super::super) fn reply(broker: &Arc<Broker>, peer: &Arc<Peer>, request: C
     match place(broker, peer, &request) {
         Ok(target) => {
             let (broker, peer) = (Arc::clone(broker), Arc::clone(peer));
-            Answer::later(async move { hand_over(&broker, &peer, &request, &target).await })
+            Answer::later(hand_over(broker, peer, request, target))
         }
         Err(refusal) => Err(refusal).into(),
     }
@@ -54,13 +55,13 @@ fn place(broker: &Broker, peer: &Peer, request: &Command) -> Result<Target<'stat
 }
 
 async fn hand_over(
-    broker: &Broker,
-    peer: &Peer,
-    request: &Command,
-    target: &Target<'_>,
+    broker: Arc<Broker>,
+    peer: Arc<Peer>,
+    request: Command,
+    target: Target<'static>,
 ) -> Result<Command, Refusal> {
     let header = request.header::<SendRequest<'_>>()?;
-    let pushed = push(broker, peer, &header, request).await;
+    let pushed = push(&broker, &peer, &header, &request).await;
     if let Err(refusal) = &pushed {
         debug!(topic = &*header.topic, %refusal, "hand over a reply");
     }
@@ -72,7 +73,7 @@ async fn hand_over(
         ..SendReply::default()
     };
     if broker.config.store_reply_message
-        && let Some(stored) = store(broker, peer, &header, target, request).await
+        && let Some(stored) = store(&broker, peer, request, target).await
     {
         let mut msg_id = String::new();
         broker.message_ids.push(&mut msg_id, stored.log_offset);
@@ -144,12 +145,35 @@ async fn push(
 
 /// Stores the reply in its topic. `None`, and a WARN, when that fails.
 async fn store(
+    broker: &Arc<Broker>,
+    peer: Arc<Peer>,
+    request: Command,
+    target: Target<'static>,
+) -> Option<Appended> {
+    let worker = Arc::clone(broker);
+    let put = on_a_thread(move || Ok(put(&worker, &peer, &request, &target)));
+    let (appended, waits) = put.await.ok()??;
+    if !waits {
+        return Some(appended);
+    }
+    let durable = broker.store.durable(appended.end());
+    match tokio::time::timeout(broker.config.sync_flush_timeout, durable).await {
+        Ok(Err(error)) => {
+            warn!(end = %appended.end(), %error, "store a reply");
+            None
+        }
+        Ok(Ok(())) | Err(_) => Some(appended),
+    }
+}
+
+/// Appends it, and says whether its sender waits for the disk. May have to wait for the log: nobody sends it again.
+fn put(
     broker: &Broker,
     peer: &Peer,
-    header: &SendRequest<'_>,
-    target: &Target<'_>,
     request: &Command,
-) -> Option<Appended> {
+    target: &Target<'_>,
+) -> Option<(Appended, bool)> {
+    let header = request.header::<SendRequest<'_>>().ok()?;
     let [body] = request.body.slices() else {
         return None; // a request has one run of bytes
     };
@@ -158,22 +182,12 @@ async fn store(
         body,
         properties: &header.properties,
         sys_flag: target.sys_flag & COMPRESSION,
-        ..message(broker, peer, header, target)
+        ..message(broker, peer, &header, target)
     };
     let appended = delay::append(&broker.store, &message)
         .inspect_err(|error| warn!(topic = target.topic.as_ref(), %error, "store a reply"))
         .ok()?;
     let waits = broker.config.store.flush_disk_type == FlushDiskType::Sync
         && Wishes::of(&header.properties).wait;
-    if !waits {
-        return Some(appended);
-    }
-    let durable = broker.store.durable(appended.end());
-    match tokio::time::timeout(broker.config.sync_flush_timeout, durable).await {
-        Ok(Err(error)) => {
-            warn!(topic = target.topic.as_ref(), %error, "store a reply");
-            None
-        }
-        Ok(Ok(())) | Err(_) => Some(appended),
-    }
+    Some((appended, waits))
 }
