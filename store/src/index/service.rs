@@ -123,7 +123,7 @@ impl IndexService {
             }
             last.take_room()
                 .map_err(StoreError::io("take room for", path))?;
-            if last.end_log_offset() >= log_offset || torn && last.is_torn() {
+            if last.end_log_offset() >= log_offset || torn && last.is_torn(has) {
                 last.cut(log_offset, has);
             }
             break;
