@@ -28,7 +28,7 @@ use crate::options::{Command, Options};
 fn main() -> std::process::ExitCode {
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(options.threads)
+        .worker_threads(options.threads.into())
         .enable_all()
         .build();
     let done = runtime.and_then(|runtime| match options.command {

@@ -7,11 +7,10 @@ use bytes::BytesMut;
 use remoting::code::response;
 use remoting::{Command, HeaderForm};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::measure::Measure;
-use crate::wire::{Template, now_ns, records, take_reply};
+use crate::wire::{self, Template, now_ns, records, take_reply};
 
 /// How long a held pull waits for messages, as a Java consumer asks.
 const SUSPEND_MS: u64 = 15_000;
@@ -46,8 +45,7 @@ pub(crate) async fn run(
     mut measure: Measure,
     until: Instant,
 ) -> io::Result<Measure> {
-    let stream = TcpStream::connect(&load.addr).await?;
-    stream.set_nodelay(true)?;
+    let stream = wire::connect(&load.addr).await?;
     let (reader, writer) = stream.into_split();
     let mine = (0..load.queues).filter(|queue| queue % load.connections == connection);
     let mut puller = Puller {

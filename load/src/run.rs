@@ -5,6 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tokio::time::timeout_at;
 
 use crate::measure::{Measure, Usage};
 use crate::options::Load;
@@ -128,16 +129,26 @@ async fn finish(
     mut tasks: Connections,
     case: String,
 ) -> io::Result<Report> {
-    tokio::time::sleep_until((started + load.warm_up()).into()).await;
-    let before = load.pid.and_then(Usage::of);
-    tokio::time::sleep_until((started + load.warm_up() + load.counted()).into()).await;
-    let after = load.pid.and_then(Usage::of);
     let mut all = Measure::new(started, load.warm_up(), INTERVAL);
+    let counted_from = started + load.warm_up();
+    watch(&mut tasks, &mut all, counted_from).await?;
+    let before = load.pid.and_then(Usage::of);
+    watch(&mut tasks, &mut all, counted_from + load.counted()).await?;
+    let after = load.pid.and_then(Usage::of);
     while let Some(done) = tasks.join_next().await {
         all.add(&done.map_err(io::Error::other)??);
     }
     let usage = before.zip(after);
     Ok(Report::of(case, &all, load.counted(), INTERVAL, usage))
+}
+
+/// Waits until a time, or for the first connection that fails: there is nothing to measure then.
+async fn watch(tasks: &mut Connections, all: &mut Measure, until: Instant) -> io::Result<()> {
+    while let Ok(Some(done)) = timeout_at(until.into(), tasks.join_next()).await {
+        all.add(&done.map_err(io::Error::other)??);
+    }
+    tokio::time::sleep_until(until.into()).await;
+    Ok(())
 }
 
 /// Prints what was found, and writes it as the options ask.
@@ -151,4 +162,27 @@ fn tell(load: &Load, reports: &[Report]) -> io::Result<()> {
         std::fs::write(path, plot::latencies(&named))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::options::{Command, Options};
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_ends_the_run_at_once_by_its_name() {
+        // A port that is taken and not listened on.
+        let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+        taken.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let addr = taken.local_addr().expect("bound").to_string();
+        let options = ["mqload", "both", &addr, "--warm-up=3600"];
+        let Command::Both(load) = Options::parse_from(options).command else {
+            panic!("both");
+        };
+        let run = tokio::time::timeout(Duration::from_secs(60), both(&load));
+        let error = run.await.expect("at once").expect_err("nobody is there");
+        assert!(error.to_string().starts_with(&addr), "{error}");
+    }
 }

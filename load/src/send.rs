@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use remoting::HeaderForm;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::measure::Measure;
-use crate::wire::{Message, Template, now_ns, slot_of, take_reply};
+use crate::wire::{self, Message, Template, now_ns, slot_of, take_reply};
 
 /// How a load of sends looks.
 #[derive(Clone, Debug)]
@@ -51,8 +50,7 @@ pub(crate) async fn run(
     mut measure: Measure,
     until: Instant,
 ) -> io::Result<Measure> {
-    let stream = TcpStream::connect(&load.addr).await?;
-    stream.set_nodelay(true)?;
+    let stream = wire::connect(&load.addr).await?;
     let templates = match &load.ask {
         Ask::Send(message) => sends(&load, message),
         Ask::Route(topic) => vec![Template::route(topic, load.form)],

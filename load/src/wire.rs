@@ -3,6 +3,7 @@
 //! The tool shares the machine with the server it measures. What a request costs here is taken from the server, so a
 //! request is a copy of bytes and a reply is read no further than its code.
 
+use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -10,6 +11,7 @@ use remoting::code::request;
 use remoting::frame::{self, DecodeError, FRAME_LIMIT_BYTES};
 use remoting::outbound::Outbound;
 use remoting::{Command, HeaderForm};
+use tokio::net::TcpStream;
 
 /// Ten digits wherever it goes, so that a JSON header keeps its length.
 const FIRST_OPAQUE: i32 = 1_000_000_000;
@@ -32,6 +34,14 @@ pub(crate) struct Message {
     pub(crate) keys: bool,
     /// More property bytes, to see what long properties cost.
     pub(crate) property_bytes: usize,
+}
+
+/// A connection to `addr`, host:port; the error names it.
+pub(crate) async fn connect(addr: &str) -> io::Result<TcpStream> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{addr}: {error}"));
+    let stream = TcpStream::connect(addr).await.map_err(named)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// A request whose changing parts are known.
