@@ -51,7 +51,9 @@ pub(crate) fn numbered(dir: &Path, offset: u64) -> PathBuf {
 /// The offset a numbered file begins at; `None` for any other name.
 pub(crate) fn offset_of(name: &str) -> Option<u64> {
     let digits = name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit());
-    name.parse().ok().filter(|_| digits)
+    // What Java's `long` holds: no sum of an offset and a file's length is too great then.
+    let offset: u64 = name.parse().ok().filter(|_| digits)?;
+    (offset <= i64::MAX as u64).then_some(offset)
 }
 
 /// Whether a topic can be a directory's name: what stands between a message and `../../x`.
@@ -79,6 +81,7 @@ mod tests {
             "lost+found",
             "0000000000107374182x",
             "+0000000001073741824",
+            "09223372036854775808",
             "99999999999999999999",
         ] {
             assert_eq!(offset_of(other), None, "{other}");
