@@ -158,11 +158,11 @@ fn check(options: &Options, json: bool) -> Result<ExitCode, Box<dyn std::error::
     });
     bar.finish_and_clear();
     let (report, mut out) = (report?, io::stdout().lock());
-    if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    seen_enough(if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)
     } else {
-        write!(out, "{report}")?;
-    }
+        write!(out, "{report}")
+    })?;
     Ok(if report.is_damaged() {
         ExitCode::from(DAMAGED)
     } else {
@@ -211,9 +211,14 @@ fn dump(what: &Dump) -> Result<ExitCode, Box<dyn std::error::Error>> {
             store_tool::index_entries(&options, lines.count, lines.form(), &mut out)
         }
     };
-    match done.and_then(|()| out.flush()) {
-        // `| head` has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        done => Ok(done.map(|()| ExitCode::SUCCESS)?),
+    seen_enough(done.and_then(|()| out.flush()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `| head` that has closed the pipe has seen enough: no error.
+fn seen_enough(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }

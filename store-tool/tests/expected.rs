@@ -285,3 +285,22 @@ fn a_dump_has_a_line_for_each_record_entry_and_index_entry() {
     );
     assert_eq!(dump(&["index", root, "--json"]).len(), 2 + 565);
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let clean = golden("clean");
+    let commands: [&[&str]; 3] = [&["check"], &["check", "--json"], &["dump", "records"]];
+    for command in commands {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let run = Command::new(env!("CARGO_BIN_EXE_mqstore"))
+            .args(command)
+            .arg(&clean)
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .and_then(std::process::Child::wait_with_output)
+            .expect("runs");
+        assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
+    }
+}
