@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use remoting::{Reserved, Server, ServerConfig};
+use remoting::{Bounds, Reserved, Server, ServerConfig};
 use store::{BrokerRole, Store, Unavailable};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -76,6 +76,8 @@ pub struct Broker {
     pub(crate) transactions: Transactions,
     pub(crate) busy: Busy,
     pub(crate) send_queue: SendQueue,
+    /// Of both ports.
+    pub(crate) bounds: Arc<Bounds>,
     /// Held while topics and groups are written to disk (`made`).
     pub(crate) saving: tokio::sync::Mutex<()>,
     turn: AtomicU32,
@@ -155,7 +157,7 @@ pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
         .map(|port| reserve(port, &config, &sockets))
         .transpose()?;
     let listening = main.local_addr();
-    let broker = open(config, listening.port()).await?;
+    let broker = open(config, listening.port(), sockets.bounds).await?;
     let mut running = Running {
         broker: Arc::clone(&broker),
         servers: Vec::new(),
@@ -186,7 +188,11 @@ pub async fn run(config: BrokerConfig) -> Result<Running, StartError> {
 
 /// Opens the store and loads the tables, on a thread that may block. The store comes first: until its lock is held, a
 /// broker that is just stopping may still write the tables.
-async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError> {
+async fn open(
+    config: BrokerConfig,
+    port: u16,
+    bounds: Arc<Bounds>,
+) -> Result<Arc<Broker>, StartError> {
     let opening = tokio::task::spawn_blocking(move || {
         let addresses = address::choose(&config)?;
         info!(
@@ -228,6 +234,7 @@ async fn open(config: BrokerConfig, port: u16) -> Result<Arc<Broker>, StartError
             transactions: Transactions::default(),
             busy: Busy::default(),
             send_queue: SendQueue::default(),
+            bounds,
             saving: tokio::sync::Mutex::default(),
             turn: AtomicU32::default(),
             config,

@@ -31,6 +31,12 @@ const PREDEFINED: [&str; 7] = [
 /// Groups of the broker itself begin so.
 const SYSTEM_PREFIX: &str = "CID_RMQ_SYS_";
 
+/// Whether a group is there on every broker or the broker's own.
+#[must_use]
+pub fn is_system(group: &str) -> bool {
+    PREDEFINED.contains(&group) || group.starts_with(SYSTEM_PREFIX)
+}
+
 /// All groups, by name.
 #[derive(Debug)]
 pub struct GroupTable {
@@ -143,6 +149,34 @@ impl GroupTable {
         Ok(())
     }
 
+    /// Deletes a group. Whether there was one. Blocks until it is gone from the disk. Those of the broker ([`is_system`])
+    /// are not to be deleted; the caller sees to it.
+    pub fn delete(&self, group: &str) -> bool {
+        let mut groups = self.groups.write();
+        if groups.by_name.remove(group).is_none() {
+            warn!(group, "delete a subscription group that does not exist");
+            return false;
+        }
+        groups.version.next_version();
+        drop(groups);
+        info!(group, "delete subscription group");
+        self.file.changed();
+        self.save();
+        true
+    }
+
+    /// How many groups there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.groups.read().by_name.len()
+    }
+
+    /// Whether there is none: never, since some are predefined.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The state of the table.
     #[must_use]
     pub fn version(&self) -> DataVersion {
@@ -227,6 +261,16 @@ mod tests {
         let (_folder, table) = table();
         assert_eq!(table.find("g", false), None);
         assert!(table.find("CID_RMQ_SYS_TRANS", false).is_some());
+    }
+
+    #[test]
+    fn a_deleted_group_is_gone_from_the_disk_too() {
+        let (folder, table) = table();
+        table.find("g", true).expect("made");
+        table.save();
+        assert!(table.delete("g") && !table.delete("g"));
+        assert_eq!((table.get("g"), table.version().counter), (None, 2));
+        assert_eq!(load_again(&folder).wrapper(), table.wrapper());
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod offset;
 pub mod pull;
 pub mod registration;
 mod retry;
+mod sizes;
 mod start_error;
 mod tasks;
 pub mod topic;

@@ -158,6 +158,25 @@ impl OffsetTable {
         self.file.changed();
     }
 
+    /// Forgets a deleted group.
+    pub fn forget_group(&self, group: &str) {
+        if self.groups.write().remove(group).is_some() {
+            self.file.changed();
+        }
+    }
+
+    /// How many topics the groups have offsets in, counted once for each group.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.groups.read().values().map(HashMap::len).sum()
+    }
+
+    /// Whether nothing was ever committed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The whole table, as it is answered to 43 and written to the file.
     #[must_use]
     pub fn snapshot(&self) -> ConsumerOffsetSerializeWrapper {

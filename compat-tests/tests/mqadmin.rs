@@ -7,7 +7,7 @@
 //!
 //! One JVM for each kind of servers makes a topic, sends, consumes, and runs the commands on them: who is connected, how
 //! far the group is, its client's state; messages by id, key, unique key and offset, consumed by hand and sent again; the
-//! group moved back live, and, when it is gone, queue by queue; a topic's end.
+//! group moved back live, and, when it is gone, queue by queue; the group's end and the topic's.
 
 use std::process::Stdio;
 use std::thread;
@@ -146,7 +146,13 @@ fn comparable(line: &str) -> String {
                 run.push(c);
                 continue;
             }
-            out.push_str(kept(&run));
+            let spent = out.ends_with("spentTimeMills=");
+            let hash = out.ends_with('@') && run.bytes().all(|byte| byte.is_ascii_hexdigit());
+            out.push_str(match (spent, hash) {
+                (true, _) => "N",
+                (_, true) if !run.is_empty() => "ID",
+                _ => kept(&run),
+            });
             run.clear();
             if c != ' ' {
                 out.push(c);

@@ -37,6 +37,20 @@ impl Bounds {
         }
     }
 
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of frames that have not arrived whole, of replies not yet written and requests that wait, as far as they are
+    /// counted.
+    pub fn bytes(&self) -> usize {
+        [&self.unfinished, &self.held]
+            .map(|budget| budget.taken.load(Ordering::Relaxed))
+            .iter()
+            .sum()
+    }
+
     /// How many connections there may be.
     pub(crate) fn max_connections(&self) -> usize {
         self.max_connections

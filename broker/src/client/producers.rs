@@ -97,6 +97,12 @@ impl Producers {
         self.table.read().roster.len()
     }
 
+    /// How many clients can be found by their id.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.table.read().connections.len()
+    }
+
     /// Whether nobody produces.
     #[must_use]
     pub fn is_empty(&self) -> bool {

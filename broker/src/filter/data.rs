@@ -315,6 +315,32 @@ impl Filters {
         }
     }
 
+    /// Forgets the filters of a deleted group that nobody uses any more.
+    pub fn forget_group(&self, group: &str) {
+        self.forget_dead(|named, _| named == group);
+    }
+
+    /// Forgets the filters for a deleted topic that nobody uses any more.
+    pub fn forget_topic(&self, topic: &str) {
+        self.forget_dead(|_, named| named == topic);
+    }
+
+    fn forget_dead(&self, deleted: impl Fn(&str, &str) -> bool) {
+        self.retain(|group, topic, filter| !(filter.is_dead() && deleted(group, topic)));
+    }
+
+    /// How many filters there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.groups.read().values().map(BTreeMap::len).sum()
+    }
+
+    /// Whether nobody has a filter.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Removes those that have been dead for too long and writes the rest, if anything changed. Blocks on the disk.
     ///
     /// # Errors
@@ -333,12 +359,18 @@ impl Filters {
 
     fn clean(&self, now_ms: i64) {
         let limit_ms = i64::try_from(self.clean_after.as_millis()).unwrap_or(i64::MAX);
+        self.retain(|_, _, filter| {
+            !filter.is_dead() || now_ms.saturating_sub(filter.dead_ms) < limit_ms
+        });
+    }
+
+    fn retain(&self, keeps: impl Fn(&str, &str, &GroupFilter) -> bool) {
         let mut groups = self.groups.write();
         groups.retain(|group, topics| {
             topics.retain(|topic, filter| {
-                let keep = !filter.is_dead() || now_ms.saturating_sub(filter.dead_ms) < limit_ms;
+                let keep = keeps(group, topic, filter);
                 if !keep {
-                    info!(group, topic, "filter of a group long gone is removed");
+                    info!(group, topic, "filter that nobody uses any more is removed");
                 }
                 keep
             });
@@ -521,7 +553,10 @@ mod tests {
         filters.register("G", &[subscription("U", "a > 2", 2)]);
         let dead = |topic| filters.get("G", topic).map(|filter| filter.is_dead());
         assert_eq!((dead("T"), dead("U")), (Some(true), Some(false)));
+        filters.forget_group("G");
+        assert_eq!((dead("T"), dead("U")), (None, Some(false)));
         filters.unregister("G");
+        filters.forget_topic("T");
         assert_eq!(dead("U"), Some(true));
         filters.save().expect("written");
         assert!(fixture.load().get("G", "U").is_some());

@@ -109,6 +109,7 @@ fn serve_admin(broker: &Arc<Broker>, request: Command) -> Answer {
         request::DELETE_TOPIC_IN_BROKER => topic::delete(broker, request),
         request::GET_ALL_TOPIC_CONFIG => topic::all(broker).into(),
         request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP => group::update(broker, request),
+        request::DELETE_SUBSCRIPTIONGROUP => group::delete(broker, request),
         request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => group::all(broker).into(),
         request::GET_TOPIC_STATS_INFO => stats::topic(broker, request),
         request::GET_CONSUME_STATS => stats::group(broker, request),

@@ -115,6 +115,12 @@ impl Holds {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// How many queues have a pull that waits.
+    #[must_use]
+    pub fn queues(&self) -> usize {
+        self.table.lock().queues.values().map(HashMap::len).sum()
+    }
+
     /// Whether no pull waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -143,6 +143,11 @@ impl TopicTable {
         &self.made_at_start
     }
 
+    /// How many topics there are.
+    pub(crate) fn len(&self) -> usize {
+        self.topics.read().by_name.len()
+    }
+
     /// The state of the table.
     #[must_use]
     pub fn version(&self) -> DataVersion {

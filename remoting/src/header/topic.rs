@@ -1,6 +1,7 @@
-//! Topics on a broker: make or change (17), delete (215).
+//! Topics and groups on a broker: make or change a topic (17), delete it (215), delete a group (207).
 //!
-//! Java 4.7.0 `common/protocol/header/{Create,Delete}TopicRequestHeader.java`.
+//! Java 4.7.0 `common/protocol/header/{Create,Delete}TopicRequestHeader.java`,
+//! `DeleteSubscriptionGroupRequestHeader.java`; `cleanOffset` came with 4.9.8.
 
 header! {
     /// 17: make a topic, or change it to this.
@@ -29,6 +30,16 @@ header! {
     pub struct DeleteTopicRequest {
         /// Name of the topic.
         pub topic: String = "topic",
+    }
+}
+
+header! {
+    /// 207: delete a consumer group.
+    pub struct DeleteSubscriptionGroupRequest {
+        /// Name of the group.
+        pub group_name: String = "groupName",
+        /// Whether its committed offsets go too; clients before 4.9.8 do not say.
+        pub clean_offset: Option<bool> = "cleanOffset",
     }
 }
 
@@ -65,5 +76,11 @@ mod tests {
             &[("topic", "T")],
             &[],
         );
+        let group = DeleteSubscriptionGroupRequest {
+            group_name: "G".into(),
+            clean_offset: Some(true),
+        };
+        let fields = [("groupName", "G"), ("cleanOffset", "true")];
+        assert_header(&group, &fields, &["cleanOffset"]);
     }
 }

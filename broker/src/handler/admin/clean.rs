@@ -40,6 +40,7 @@ fn remove(broker: &Broker, goes: impl Fn(&str) -> bool) -> Result<Command, Refus
             continue;
         }
         broker.offsets.forget_topic(&topic);
+        broker.filters.forget_topic(&topic);
         broker
             .store
             .delete_topic(&topic)

@@ -74,6 +74,7 @@ pub(in crate::handler) fn delete(broker: &Arc<Broker>, request: Command) -> Answ
             .delete(&topic)
             .map_err(|error| Refusal::system_error(error.to_string()))?;
         broker.offsets.forget_topic(&topic);
+        broker.filters.forget_topic(&topic);
         broker
             .store
             .delete_topic(&topic)

@@ -52,7 +52,12 @@ struct Waiting {
 impl SendQueue {
     /// Whether nobody waits: a send may go straight to the log.
     pub(super) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
+        self.len() == 0
+    }
+
+    /// How many wait, the one that is being put among them.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
     }
 }
 

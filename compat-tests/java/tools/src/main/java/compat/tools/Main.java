@@ -99,6 +99,7 @@ public final class Main {
         mqadmin("consumeMessage", "-t", TOPIC, "-b", "broker-a", "-i", "0", "-o", "1", "-c", "1");
         mqadmin("printMsgByQueue", "-t", TOPIC, "-a", "broker-a", "-i", "1", "-p", "true", "-d", "true");
         mqadmin("queryMsgById", "-i", first.getOffsetMsgId(), "-s", "true");
+        mqadmin("deleteSubGroup", "-c", "DefaultCluster", "-g", GROUP);
         mqadmin("deleteTopic", "-c", "DefaultCluster", "-t", TOPIC);
         producer.shutdown();
     }
