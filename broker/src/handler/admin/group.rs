@@ -42,8 +42,10 @@ pub(in crate::handler) fn all(broker: &Broker) -> Result<Command, Refusal> {
     Ok(Command::success().with_body(json::write(&broker.groups.wrapper())))
 }
 
-/// 207. What the group has left behind goes with it, unless `cleanOffset` of later versions says otherwise; Java 4.7.0 keeps
-/// it for ever.
+/// 207
+///
+/// What the group has left behind goes with it, but for the offsets if `cleanOffset` of later versions says so; Java 4.7.0
+/// keeps it for ever.
 pub(in crate::handler) fn delete(broker: &Arc<Broker>, request: Command) -> Answer {
     let broker = Arc::clone(broker);
     blocking(move || {
