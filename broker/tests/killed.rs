@@ -26,7 +26,7 @@ impl Program {
         let (root, log) = (store.display(), store.join("commitlog"));
         let config: PathBuf = folder.join("broker.conf");
         let common = format!(
-            "listenPort=0\nbrokerIP1=127.0.0.1\nstorePathRootDir={root}\nstorePathCommitLog={}\nmappedFileSizeCommitLog=33554432\n",
+            "listenPort=0\nbrokerIP1=127.0.0.1\nstorePathRootDir={root}\nstorePathCommitLog={}\nmappedFileSizeCommitLog=33554432\nwaitTimeMillsInSendQueue=20000\n",
             log.display()
         );
         fs::write(&config, common + keys).expect("written");

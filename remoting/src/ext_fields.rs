@@ -5,8 +5,9 @@
 //! binary  keyLength i16 | key | valueLength i32 | value | keyLength i16 | …
 //! ```
 //!
-//! Nothing is put into a map: a typed header walks over the fields once, and `get` scans. The walk cannot fail, since
-//! the header decoders check the whole text first; `ExtFields` is made from checked bytes only. Fields that we write
+//! Nothing is put into a map: a typed header goes over the fields once, and `get` scans. That cannot fail, since the
+//! header decoders check the whole text first, and remember where the fields of JSON lie; `ExtFields` is made from checked
+//! bytes only. Fields that we write
 //! are kept in the binary form, whatever form they leave in.
 //!
 //! Java 4.7.0 `RemotingCommand.extFields`, `RocketMQSerializable.mapSerialize`.
@@ -15,7 +16,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::header_json::Cursor;
+use crate::json_cursor::{Cursor, Place, Places};
 
 /// The fields of one header, in the order in which they stand there.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +26,8 @@ pub struct ExtFields {
 
 #[derive(Clone, Debug)]
 enum Raw {
-    /// A whole JSON object, braces included.
-    Json(Bytes),
+    /// A whole JSON object, braces included, and where its fields lie in it.
+    Json(Bytes, Places),
     /// The entries of the binary form, without their total length.
     Binary(Bytes),
     /// Entries that we wrote, as in the binary form.
@@ -41,9 +42,9 @@ impl Default for Raw {
 
 impl ExtFields {
     /// `object` is a JSON object, in UTF-8, that `header_json` has walked over without an error.
-    pub(crate) fn from_checked_json(object: Bytes) -> ExtFields {
+    pub(crate) fn from_checked_json(object: Bytes, places: Places) -> ExtFields {
         ExtFields {
-            raw: Raw::Json(object),
+            raw: Raw::Json(object, places),
         }
     }
 
@@ -62,8 +63,12 @@ impl ExtFields {
     /// All fields as (name, value). Borrowed unless a value has JSON escapes or is not UTF-8.
     pub fn iter(&self) -> Fields<'_> {
         match &self.raw {
-            Raw::Json(object) => {
-                Fields::Json(Cursor::new(std::str::from_utf8(object).unwrap_or_default()))
+            Raw::Json(object, places) => {
+                let object = std::str::from_utf8(object).unwrap_or_default();
+                match places.all() {
+                    Some(places) => Fields::Placed(object, places),
+                    None => Fields::Json(Cursor::new(object)),
+                }
             }
             Raw::Binary(entries) => Fields::Binary(entries),
             Raw::Written(entries) => Fields::Binary(entries),
@@ -116,7 +121,7 @@ impl ExtFields {
     /// Bytes of their text, as it is kept here.
     pub(crate) fn bytes(&self) -> usize {
         match &self.raw {
-            Raw::Json(text) | Raw::Binary(text) => text.len(),
+            Raw::Json(text, _) | Raw::Binary(text) => text.len(),
             Raw::Written(entries) => entries.len(),
         }
     }
@@ -124,7 +129,7 @@ impl ExtFields {
     /// The fields as entries of the binary form, if they are in it already.
     pub(crate) fn as_binary(&self) -> Option<&[u8]> {
         match &self.raw {
-            Raw::Json(_) => None,
+            Raw::Json(..) => None,
             Raw::Binary(entries) => Some(entries),
             Raw::Written(entries) => Some(entries),
         }
@@ -140,7 +145,7 @@ impl ExtFields {
         }
         match &mut self.raw {
             Raw::Written(entries) => entries,
-            Raw::Json(_) | Raw::Binary(_) => {
+            Raw::Json(..) | Raw::Binary(_) => {
                 unreachable!("the fields were copied into the written form above")
             }
         }
@@ -171,6 +176,9 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for ExtFields {
 
 /// A walk over the fields of a header.
 pub enum Fields<'a> {
+    /// In a JSON object whose places are known: those still to come.
+    #[doc(hidden)]
+    Placed(&'a str, &'a [Place]),
     /// Inside a JSON object.
     #[doc(hidden)]
     Json(Cursor<'a>),
@@ -184,6 +192,11 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
+            Fields::Placed(object, places) => {
+                let (place, rest) = places.split_first()?;
+                *places = rest;
+                place.field(object)
+            }
             Fields::Json(cursor) => cursor.next_field(),
             Fields::Binary(rest) => {
                 let (name, value, behind) = take_entry(rest)?;
@@ -249,7 +262,10 @@ mod tests {
 
     #[test]
     fn fields_read_from_json_can_be_added_to() {
-        let mut fields = ExtFields::from_checked_json(Bytes::from_static(br#"{"a":"1"}"#));
+        let header = Bytes::from_static(br#"{"code":1,"extFields":{"a":"1"}}"#);
+        let mut command = crate::Command::request(0);
+        crate::header_json::decode(&header, &mut command).expect("valid");
+        let mut fields = command.fields;
         fields.push("b", "2");
         assert_eq!(
             fields,

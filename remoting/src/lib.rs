@@ -19,6 +19,7 @@ pub mod header;
 mod header_binary;
 mod header_json;
 pub mod java;
+mod json_cursor;
 pub mod outbound;
 mod peer;
 pub mod process;

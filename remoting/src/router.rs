@@ -68,6 +68,10 @@ impl From<Refusal> for Command {
 pub type LaterAnswer = Pin<Box<dyn Future<Output = Result<Command, Refusal>> + Send>>;
 
 /// How a request is answered.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would be an allocation a request; an answer is moved once or twice"
+)]
 pub enum Answer {
     /// It is done.
     Now(Result<Command, Refusal>),

@@ -50,7 +50,7 @@ struct Connection {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// A reply.
-    Reply(Command),
+    Reply(Box<Command>),
     /// Nothing.
     Silence,
     /// The end of the connection.
@@ -125,7 +125,7 @@ impl Server {
     /// A reply that must come, with code 0.
     pub(crate) fn sure(&mut self, case: &Case) -> Command {
         match self.ask(case) {
-            Answer::Reply(reply) if reply.code == 0 => reply,
+            Answer::Reply(reply) if reply.code == 0 => *reply,
             other => panic!("{}: {other:?}", case.name),
         }
     }
@@ -139,7 +139,7 @@ impl Server {
                 && reply.code == 0
                 && holds(reply)
             {
-                return reply.clone();
+                return (**reply).clone();
             }
             assert!(Instant::now() < end, "{}: {answer:?}", case.name);
             thread::sleep(Duration::from_millis(10)); // between two looks
@@ -193,7 +193,7 @@ impl Connection {
             {
                 let reply = frame::decode(frame).expect("a command");
                 if reply.is_response() && reply.opaque == opaque {
-                    return Answer::Reply(reply);
+                    return Answer::Reply(Box::new(reply));
                 }
                 continue;
             }
