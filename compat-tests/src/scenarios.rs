@@ -9,10 +9,13 @@ pub const CLIENTS: [&str; 4] = ["4.4.0", "4.7.0", "4.9.4", "5.3.3"];
 pub const FIRST_CLUSTER_KEYS: &[(&str, &str)] = &[("traceTopicEnable", "true")];
 
 /// Broker keys of the second cluster: no topic is made by a send, and every message counts as "on disk only", so that a
-/// late group is told "no offset yet" instead of 0 (Java 4.7.0 `ConsumerManageProcessor.queryConsumerOffset`).
+/// late group is told "no offset yet" instead of 0 (Java 4.7.0 `ConsumerManageProcessor.queryConsumerOffset`), and every
+/// read is sent on to the slave, where there is one.
 pub const SECOND_CLUSTER_KEYS: &[(&str, &str)] = &[
     ("autoCreateTopicEnable", "false"),
     ("accessMessageInMemoryMaxRatio", "0"),
+    ("slaveReadEnable", "true"),
+    ("brokerIP2", "127.0.0.1"),
 ];
 
 /// Broker keys of the third cluster: what Java waits for takes seconds here and not minutes. Delay level 1 is 1 s, 2 is 2 s,
@@ -241,6 +244,7 @@ pub const SCENARIOS: &[Scenario] = &[
     disturbed("delayed_broker_killed"),
     disturbed("one_of_two_namesrvs_down"),
     disturbed("namesrv_restarted"),
+    disturbed("slave_reads"),
 ];
 
 #[cfg(test)]

@@ -127,6 +127,7 @@ final class Catalogue {
         ALL.put("broker_killed", Restarts::brokerKilled);
         ALL.put("one_of_two_namesrvs_down", Restarts::oneNamesrvDown);
         ALL.put("namesrv_restarted", Restarts::namesrv);
+        ALL.put("slave_reads", Slaves::reads);
 
         ALL.put("delayed_default_levels", Delayed::defaultLevels);
         ALL.put("delayed_configured_levels", Delayed::configuredLevels);

@@ -1,0 +1,189 @@
+package compat;
+
+import java.lang.reflect.Field;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Semaphore;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.impl.consumer.DefaultMQPushConsumerImpl;
+import org.apache.rocketmq.client.impl.consumer.ProcessQueue;
+import org.apache.rocketmq.client.impl.consumer.PullAPIWrapper;
+import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.remoting.protocol.RemotingCommand;
+
+/**
+ * A broker with a slave, whose store is a copy of the master's. The second cluster's master counts every read as one of old
+ * messages and sends the group to the slave; and the slave to itself, until it has nothing left.
+ */
+final class Slaves {
+    private static final int GET_ROUTE = 105;
+    private static final int QUERY_CONSUMER_OFFSET = 14;
+    private static final Pattern SLAVE = Pattern.compile("[{,]\"?1\"?:\"([^\"]+)\"");
+    private static final int SENT = 120;
+
+    private Slaves() {
+    }
+
+    /**
+     * A group reads to the end from both; one goes on reading when the master stops, and when it is back its offsets there
+     * only grow; one goes back to the master when the slave stops. Nothing is lost, and nothing comes twice.
+     */
+    static void reads(Scene scene) throws Exception {
+        String topic = scene.topic();
+        List<MessageQueue> queues = scene.createTopic(topic, 2);
+        List<String> keys = new ArrayList<>(scene.send(topic, "T", "before", SENT));
+
+        scene.ask("add-slave");
+
+        String slave = scene.await("a slave in the route", () -> slave(scene, topic));
+        Inbox all = scene.consume("all", topic, "*");
+        all.awaitExactly(keys);
+        all.stop();
+        Held outlives = new Held(scene, "outlives", topic);
+        Held returns = new Held(scene, "returns", topic);
+        outlives.awaitSentToSlave(scene, queues);
+        returns.awaitSentToSlave(scene, queues);
+        outlives.gate.release(10);
+        scene.await("10 messages", () -> outlives.seen.size() >= 10);
+        outlives.consumer.getDefaultMQPushConsumerImpl().persistConsumerOffset();
+        scene.await("stored offsets", () -> stored(scene, scene.cluster.broker, "outlives", queues).sum() >= 8);
+        Stored before = stored(scene, scene.cluster.broker, "outlives", queues);
+
+        scene.ask("stop-broker");
+
+        outlives.gate.release(10_000);
+        outlives.awaitExactly(scene, keys);
+        scene.await("offsets stored at the slave", () -> stored(scene, slave, "outlives", queues).sum() == SENT);
+
+        scene.ask("start-broker");
+
+        List<String> backwards = new ArrayList<>();
+        scene.await("offsets stored at the master", () -> {
+            Stored now = stored(scene, scene.cluster.broker, "outlives", queues);
+            if (now.isBehind(before)) {
+                backwards.add(before + " became " + now);
+            }
+            return now.sum() == SENT;
+        });
+        Check.that(backwards.isEmpty(), backwards.toString());
+        scene.awaitRoute(scene.producer(), topic, 2);
+        keys.addAll(scene.send(topic, "T", "after", 10));
+        outlives.awaitExactly(scene, keys);
+        returns.awaitSentToSlave(scene, queues);
+        Check.equal(0, returns.seen.size(), "messages consumed by the group that is held");
+
+        scene.ask("stop-slave");
+
+        returns.gate.release(10_000);
+        returns.awaitExactly(scene, keys);
+        scene.await("offsets stored at the master", () ->
+            stored(scene, scene.cluster.broker, "returns", queues).sum() == SENT + 10);
+    }
+
+    /** The address of broker 1 in a topic's route, read from its JSON: the classes moved in 5.x. */
+    private static String slave(Scene scene, String topic) throws Exception {
+        String namesrv = scene.cluster.namesrv.split(";")[0];
+        RemotingCommand answer = Api.call(scene.producer(), namesrv, GET_ROUTE, Map.of("topic", topic), null);
+        Matcher matcher = SLAVE.matcher(new String(answer.getBody(), StandardCharsets.UTF_8));
+        return matcher.find() ? matcher.group(1) : null;
+    }
+
+    private static Stored stored(Scene scene, String broker, String group, List<MessageQueue> queues) throws Exception {
+        List<Long> offsets = new ArrayList<>();
+        for (MessageQueue queue : queues) {
+            Map<String, String> fields = Map.of("consumerGroup", scene.group(group), "topic", queue.getTopic(),
+                "queueId", Integer.toString(queue.getQueueId()));
+            RemotingCommand answer = Api.call(scene.producer(), broker, QUERY_CONSUMER_OFFSET, fields, null);
+            offsets.add(answer.getCode() == 0 ? Long.parseLong(answer.getExtFields().get("offset")) : 0);
+        }
+        return new Stored(offsets);
+    }
+
+    /** A group's offsets at one broker, by queue. */
+    private static final class Stored {
+        private final List<Long> offsets;
+
+        Stored(List<Long> offsets) {
+            this.offsets = offsets;
+        }
+
+        long sum() {
+            return offsets.stream().mapToLong(Long::longValue).sum();
+        }
+
+        boolean isBehind(Stored other) {
+            for (int i = 0; i < offsets.size(); i++) {
+                if (offsets.get(i) < other.offsets.get(i)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        @Override
+        public String toString() {
+            return offsets.toString();
+        }
+    }
+
+    /** A consumer whose listener waits, and which pulls little ahead: most messages are still at the brokers. */
+    private static final class Held {
+        final Semaphore gate = new Semaphore(0);
+        final List<String> seen = new CopyOnWriteArrayList<>();
+        final DefaultMQPushConsumer consumer;
+
+        Held(Scene scene, String which, String topic) throws Exception {
+            consumer = scene.push(which, topic, settings -> {
+                settings.setPullThresholdForQueue(10);
+                settings.setPullBatchSize(4);
+                settings.registerMessageListener((MessageListenerConcurrently) (batch, context) -> {
+                    gate.acquireUninterruptibly();
+                    batch.forEach(message -> seen.add(message.getKeys()));
+                    return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+                });
+            });
+            scene.closing(() -> gate.release(10_000));
+        }
+
+        /** Waits until it holds more of each queue than one pull brings, and its next pull goes to the slave. */
+        void awaitSentToSlave(Scene scene, List<MessageQueue> queues) throws Exception {
+            scene.awaitRebalanced(List.of(consumer), "a full consumer that reads from the slave", () -> {
+                for (MessageQueue queue : queues) {
+                    ProcessQueue held = impl().getRebalanceImpl().getProcessQueueTable().get(queue);
+                    if (held == null || held.getMsgCount().get() < 10 || wrapper().recalculatePullFromWhichNode(queue) != 1) {
+                        return false;
+                    }
+                }
+                return true;
+            });
+        }
+
+        void awaitExactly(Scene scene, List<String> keys) throws Exception {
+            scene.await(keys.size() + " messages", () -> {
+                Check.that(seen.containsAll(keys), "has " + seen.size());
+                return true;
+            });
+            Check.equal(keys.size(), seen.size(), "messages consumed");
+            Check.equal(new TreeSet<>(keys), new TreeSet<>(seen), "keys");
+        }
+
+        private DefaultMQPushConsumerImpl impl() {
+            return consumer.getDefaultMQPushConsumerImpl();
+        }
+
+        private PullAPIWrapper wrapper() throws ReflectiveOperationException {
+            Field field = DefaultMQPushConsumerImpl.class.getDeclaredField("pullAPIWrapper");
+            field.setAccessible(true);
+            return (PullAPIWrapper) field.get(impl());
+        }
+    }
+}
