@@ -21,13 +21,19 @@ struct SlowDisk {
 }
 
 impl SlowDisk {
-    fn stop(&self) {
+    fn stop(&self) -> Stopped<'_> {
         *self.stopped.lock() = true;
+        Stopped(self)
     }
+}
 
-    fn go_on(&self) {
-        *self.stopped.lock() = false;
-        self.goes_on.notify_all();
+/// Until this is dropped no sync is made.
+struct Stopped<'a>(&'a SlowDisk);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        *self.0.stopped.lock() = false;
+        self.0.goes_on.notify_all();
     }
 }
 
@@ -55,8 +61,10 @@ async fn a_send_that_does_not_wait_is_answered_before_the_disk_and_one_that_wait
     let disk = Arc::new(SlowDisk::default());
     let watching = watch(fixture.folder.path(), disk.clone());
     let mut client = fixture.client().await;
-    client.send(send(&message("T", ""), b"the topic is there")).await;
-    disk.stop();
+    client
+        .send(send(&message("T", ""), b"the topic is there"))
+        .await;
+    let stopped = disk.stop();
     let (waiting, not_waiting) = ("WAIT\u{1}true\u{2}", "WAIT\u{1}false\u{2}");
     let mut waiters = Vec::new();
     // Nothing said means: wait.
@@ -64,12 +72,14 @@ async fn a_send_that_does_not_wait_is_answered_before_the_disk_and_one_that_wait
         waiters.push(client.write(send(&message("T", properties), b"safe")).await);
     }
     // Answers of one connection come as soon as they are there: one to the first two would come before this.
-    let asked = client.write(send(&message("T", not_waiting), b"fast")).await;
+    let asked = client
+        .write(send(&message("T", not_waiting), b"fast"))
+        .await;
     let reply = client.read().await.expect("answered");
     assert_eq!((reply.opaque, reply.code), (asked, 0), "{:?}", reply.remark);
     assert_eq!(stored(&reply).queue_offset, 3, "behind those that wait");
     assert_eq!(fixture.running.broker().queue_end("T", 0), 1, "shown");
-    disk.go_on();
+    drop(stopped);
     for _ in 0..2 {
         let reply = client.read().await.expect("answered");
         assert_eq!(reply.code, 0, "{:?}", reply.remark);

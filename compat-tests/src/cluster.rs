@@ -256,7 +256,12 @@ impl Cluster {
         let store = self.folder.path().join("slave-store");
         copy_folder(&self.store(), &store)?;
         self.start_broker()?;
-        let mut slave = Member::slave(&self.broker, self.folder.path(), &store, self.broker_spec.mode)?;
+        let mut slave = Member::slave(
+            &self.broker,
+            self.folder.path(),
+            &store,
+            self.broker_spec.mode,
+        )?;
         let addr = self.namesrv_addr();
         slave.start(&self.broker_spec, self.folder.path(), &["-n", &addr])?;
         self.slave = Some(slave);

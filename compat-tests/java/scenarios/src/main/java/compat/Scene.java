@@ -188,9 +188,14 @@ final class Scene implements AutoCloseable {
 
     /** The offset that the broker has stored for a group (code 14), without joining the group by asking; -1 for none. */
     long storedOffset(String group, MessageQueue queue) throws Exception {
+        return storedOffset(cluster.broker, group, queue);
+    }
+
+    /** The same of another broker. */
+    long storedOffset(String broker, String group, MessageQueue queue) throws Exception {
         Map<String, String> fields = Map.of("consumerGroup", group, "topic", queue.getTopic(),
             "queueId", Integer.toString(queue.getQueueId()));
-        RemotingCommand answer = Api.call(producer(), cluster.broker, QUERY_CONSUMER_OFFSET, fields, null);
+        RemotingCommand answer = Api.call(producer(), broker, QUERY_CONSUMER_OFFSET, fields, null);
         return answer.getCode() == 0 ? Long.parseLong(answer.getExtFields().get("offset")) : -1;
     }
 

@@ -26,7 +26,6 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
  */
 final class Slaves {
     private static final int GET_ROUTE = 105;
-    private static final int QUERY_CONSUMER_OFFSET = 14;
     private static final Pattern SLAVE = Pattern.compile("[{,]\"?1\"?:\"([^\"]+)\"");
     private static final int SENT = 120;
 
@@ -50,25 +49,24 @@ final class Slaves {
         all.stop();
         Held outlives = new Held(scene, "outlives", topic);
         Held returns = new Held(scene, "returns", topic);
-        outlives.awaitSentToSlave(scene, queues);
-        returns.awaitSentToSlave(scene, queues);
+        outlives.awaitSentToSlave(queues);
+        returns.awaitSentToSlave(queues);
         outlives.gate.release(10);
         scene.await("10 messages", () -> outlives.seen.size() >= 10);
-        outlives.consumer.getDefaultMQPushConsumerImpl().persistConsumerOffset();
-        scene.await("stored offsets", () -> stored(scene, scene.cluster.broker, "outlives", queues).sum() >= 8);
-        Stored before = stored(scene, scene.cluster.broker, "outlives", queues);
+        scene.await("stored offsets", () -> outlives.stored(scene.cluster.broker, queues).sum() == 10);
+        Stored before = outlives.stored(scene.cluster.broker, queues);
 
         scene.ask("stop-broker");
 
         outlives.gate.release(10_000);
-        outlives.awaitExactly(scene, keys);
-        scene.await("offsets stored at the slave", () -> stored(scene, slave, "outlives", queues).sum() == SENT);
+        outlives.awaitExactly(keys);
+        scene.await("offsets stored at the slave", () -> outlives.stored(slave, queues).sum() == SENT);
 
         scene.ask("start-broker");
 
         List<String> backwards = new ArrayList<>();
         scene.await("offsets stored at the master", () -> {
-            Stored now = stored(scene, scene.cluster.broker, "outlives", queues);
+            Stored now = outlives.stored(scene.cluster.broker, queues);
             if (now.isBehind(before)) {
                 backwards.add(before + " became " + now);
             }
@@ -77,16 +75,16 @@ final class Slaves {
         Check.that(backwards.isEmpty(), backwards.toString());
         scene.awaitRoute(scene.producer(), topic, 2);
         keys.addAll(scene.send(topic, "T", "after", 10));
-        outlives.awaitExactly(scene, keys);
-        returns.awaitSentToSlave(scene, queues);
+        outlives.awaitExactly(keys);
+        returns.awaitSentToSlave(queues);
         Check.equal(0, returns.seen.size(), "messages consumed by the group that is held");
 
         scene.ask("stop-slave");
 
         returns.gate.release(10_000);
-        returns.awaitExactly(scene, keys);
+        returns.awaitExactly(keys);
         scene.await("offsets stored at the master", () ->
-            stored(scene, scene.cluster.broker, "returns", queues).sum() == SENT + 10);
+            returns.stored(scene.cluster.broker, queues).sum() == SENT + 10);
     }
 
     /** The address of broker 1 in a topic's route, read from its JSON: the classes moved in 5.x. */
@@ -95,17 +93,6 @@ final class Slaves {
         RemotingCommand answer = Api.call(scene.producer(), namesrv, GET_ROUTE, Map.of("topic", topic), null);
         Matcher matcher = SLAVE.matcher(new String(answer.getBody(), StandardCharsets.UTF_8));
         return matcher.find() ? matcher.group(1) : null;
-    }
-
-    private static Stored stored(Scene scene, String broker, String group, List<MessageQueue> queues) throws Exception {
-        List<Long> offsets = new ArrayList<>();
-        for (MessageQueue queue : queues) {
-            Map<String, String> fields = Map.of("consumerGroup", scene.group(group), "topic", queue.getTopic(),
-                "queueId", Integer.toString(queue.getQueueId()));
-            RemotingCommand answer = Api.call(scene.producer(), broker, QUERY_CONSUMER_OFFSET, fields, null);
-            offsets.add(answer.getCode() == 0 ? Long.parseLong(answer.getExtFields().get("offset")) : 0);
-        }
-        return new Stored(offsets);
     }
 
     /** A group's offsets at one broker, by queue. */
@@ -135,14 +122,23 @@ final class Slaves {
         }
     }
 
-    /** A consumer whose listener waits, and which pulls little ahead: most messages are still at the brokers. */
+    /**
+     * A consumer whose listener waits, and which pulls little ahead: most messages are still at the brokers. One thread, so
+     * that what it has consumed has no gaps.
+     */
     private static final class Held {
         final Semaphore gate = new Semaphore(0);
         final List<String> seen = new CopyOnWriteArrayList<>();
-        final DefaultMQPushConsumer consumer;
+        private final Scene scene;
+        private final String group;
+        private final DefaultMQPushConsumer consumer;
 
         Held(Scene scene, String which, String topic) throws Exception {
+            this.scene = scene;
+            group = scene.group(which);
             consumer = scene.push(which, topic, settings -> {
+                settings.setConsumeThreadMin(1);
+                settings.setConsumeThreadMax(1);
                 settings.setPullThresholdForQueue(10);
                 settings.setPullBatchSize(4);
                 settings.registerMessageListener((MessageListenerConcurrently) (batch, context) -> {
@@ -155,7 +151,7 @@ final class Slaves {
         }
 
         /** Waits until it holds more of each queue than one pull brings, and its next pull goes to the slave. */
-        void awaitSentToSlave(Scene scene, List<MessageQueue> queues) throws Exception {
+        void awaitSentToSlave(List<MessageQueue> queues) throws Exception {
             scene.awaitRebalanced(List.of(consumer), "a full consumer that reads from the slave", () -> {
                 for (MessageQueue queue : queues) {
                     ProcessQueue held = impl().getRebalanceImpl().getProcessQueueTable().get(queue);
@@ -167,7 +163,17 @@ final class Slaves {
             });
         }
 
-        void awaitExactly(Scene scene, List<String> keys) throws Exception {
+        /** What a broker has stored for the group, after the client has told its own broker. */
+        Stored stored(String broker, List<MessageQueue> queues) throws Exception {
+            impl().persistConsumerOffset();
+            List<Long> offsets = new ArrayList<>();
+            for (MessageQueue queue : queues) {
+                offsets.add(Math.max(0, scene.storedOffset(broker, group, queue)));
+            }
+            return new Stored(offsets);
+        }
+
+        void awaitExactly(List<String> keys) throws Exception {
             scene.await(keys.size() + " messages", () -> {
                 Check.that(seen.containsAll(keys), "has " + seen.size());
                 return true;
