@@ -82,28 +82,23 @@ fn heartbeat(client_id: &str) -> Command {
 
 /// The next question that comes: its header, and the half message's topic, queue and properties in its body.
 async fn question(client: &mut Wire) -> (CheckTransactionStateRequest, String, String) {
-    loop {
-        let command = client.read().await.expect("still connected");
-        if command.code != request::CHECK_TRANSACTION_STATE || command.is_response() {
-            continue;
-        }
-        assert!(command.is_oneway());
-        let header: CheckTransactionStateRequest = command.header().expect("whole");
-        let body = command.body.into_bytes();
-        let record = Record::decode(&body).expect("a record");
-        record.check_body().expect("its CRC");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(
-            (record.queue_offset, record.log_offset),
-            (header.tran_state_table_offset, header.commit_log_offset)
-        );
-        assert_eq!(
-            (record.queue_id, record.flag, record.body),
-            (0, 77, &b"money"[..])
-        );
-        let (topic, properties) = (text(record.topic), text(record.properties));
-        return (header, topic, properties);
-    }
+    let command = client.asked(request::CHECK_TRANSACTION_STATE).await;
+    assert!(command.is_oneway());
+    let header: CheckTransactionStateRequest = command.header().expect("whole");
+    let body = command.body.into_bytes();
+    let record = Record::decode(&body).expect("a record");
+    record.check_body().expect("its CRC");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(
+        (record.queue_offset, record.log_offset),
+        (header.tran_state_table_offset, header.commit_log_offset)
+    );
+    assert_eq!(
+        (record.queue_id, record.flag, record.body),
+        (0, 77, &b"money"[..])
+    );
+    let (topic, properties) = (text(record.topic), text(record.properties));
+    (header, topic, properties)
 }
 
 #[tokio::test]

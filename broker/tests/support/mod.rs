@@ -6,6 +6,7 @@
     reason = "every test file uses another part of it"
 )]
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -98,6 +99,8 @@ pub async fn until(holds: impl Fn() -> bool) {
 pub struct Wire {
     stream: TcpStream,
     input: BytesMut,
+    /// What the broker asked while an answer was awaited, the oldest first.
+    asked: VecDeque<Command>,
 }
 
 impl Wire {
@@ -106,6 +109,7 @@ impl Wire {
         Wire {
             stream,
             input: BytesMut::new(),
+            asked: VecDeque::new(),
         }
     }
 
@@ -146,12 +150,27 @@ impl Wire {
             .expect("an answer in time")
     }
 
-    /// The answer to a request; what comes before it is dropped.
+    /// The answer to a request; other answers that come before it are dropped.
     pub async fn call(&mut self, request: Command) -> Command {
         let opaque = self.write(request).await;
         loop {
             let command = self.read().await.expect("still connected");
-            if command.is_response() && command.opaque == opaque {
+            if !command.is_response() {
+                self.asked.push_back(command);
+            } else if command.opaque == opaque {
+                return command;
+            }
+        }
+    }
+
+    /// The next request of this code that the broker has for its client, also if it came before an answer.
+    pub async fn asked(&mut self, code: i32) -> Command {
+        loop {
+            let command = match self.asked.pop_front() {
+                Some(command) => command,
+                None => self.read().await.expect("still connected"),
+            };
+            if command.code == code && !command.is_response() {
                 return command;
             }
         }
