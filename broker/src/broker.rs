@@ -32,7 +32,8 @@ use crate::client::producers::Producers;
 use crate::client::{self, notify};
 use crate::config::BrokerConfig;
 use crate::delay::timer::{Bells, Delay};
-use crate::filter::data::{self, Filters};
+use crate::filter::data::Filters;
+use crate::filter::stored;
 use crate::group::GroupTable;
 use crate::handler::SendQueue;
 use crate::made;
@@ -382,7 +383,7 @@ impl Running {
             broker.transactions.stop(&broker);
             save_offsets(&broker);
             made::save_now(&broker);
-            data::save(&broker.filters);
+            stored::save(&broker.filters);
             let closed = broker.store.close();
             let took_ms = began.elapsed().as_millis() as u64;
             info!(
@@ -439,7 +440,7 @@ impl Running {
                 broker.holds.check(end);
             },
         );
-        self.tasks = vec![save, expire, check, data::start(broker)];
+        self.tasks = vec![save, expire, check, stored::start(broker)];
         if broker.config.store.broker_role != BrokerRole::Slave {
             self.tasks.push(transaction::check::start(broker));
         }

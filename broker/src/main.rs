@@ -12,17 +12,16 @@
 //!
 //! Java 4.7.0 `broker/BrokerStartup.java`, `srvutil/ServerUtil.java`.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use broker::cli::{self, CliError, Command};
 use broker::config::{BrokerConfig, Environment, Notice};
 use broker::{Running, StartError};
-use remoting::process::{self, StopSignals};
+use remoting::process::{self, FAILED, NotStarted, StopSignals, complain, say};
 use tracing::{Level, error, info, warn};
 
-/// Java's −1.
-const FAILED: u8 = 255;
+/// As it calls itself on stderr.
+const PROGRAM: &str = "mqbroker";
 /// Java's −3.
 const REFUSED: u8 = 253;
 
@@ -32,7 +31,9 @@ fn main() -> ExitCode {
             let log = logging::to_stderr("info");
             tell(&notices);
             info!(limit = process::raise_descriptors(), "descriptors");
-            end(serve(*config), log)
+            let served = serve(*config);
+            drop(log); // or its lines would come behind why there was no start
+            process::exit_code(PROGRAM, served)
         }
         Ok(Command::Print(text)) => {
             say(&text);
@@ -41,40 +42,15 @@ fn main() -> ExitCode {
         Err(error) => {
             match &error {
                 CliError::Usage { sentence, usage } => {
-                    complain(sentence);
+                    complain(PROGRAM, sentence);
                     say(usage);
                 }
-                CliError::Load(error) => complain(&error),
+                CliError::Load(error) => complain(PROGRAM, &error),
                 CliError::Refused(refused) => say(&format!("{refused}\n")),
             }
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// Why there is nothing to stop: the code to end with, and a sentence.
-type NotStarted = (u8, String);
-
-/// The exit code. What ended the start is the last line on stderr, so the log before it goes out first.
-fn end(served: Result<ExitCode, NotStarted>, log: logging::Log) -> ExitCode {
-    drop(log);
-    served.unwrap_or_else(|(code, reason)| {
-        complain(&reason);
-        ExitCode::from(code)
-    })
-}
-
-/// Tells on stderr why the start ends, and ends it in order even if nobody reads.
-fn complain(reason: &dyn std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "mqbroker: {reason}");
-}
-
-/// Prints, and lives on if nobody reads.
-fn say(text: &str) {
-    let mut stdout = std::io::stdout();
-    let _ = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
 }
 
 fn tell(notices: &[Notice]) {
@@ -106,7 +82,7 @@ async fn serve_until_told(config: BrokerConfig) -> Result<ExitCode, NotStarted> 
     let name_servers = config.namesrv_addr.clone();
     let running = match broker::run(config).await {
         Ok(running) => running,
-        Err(error) => return Err((exit_code(&error), error.to_string())),
+        Err(error) => return Err((code_of(&error), error.to_string())),
     };
     say(&success_line(&running, name_servers.as_deref()));
     let whole = tokio::select! {
@@ -126,7 +102,7 @@ async fn serve_until_told(config: BrokerConfig) -> Result<ExitCode, NotStarted> 
 }
 
 /// Java's `initialize` fails for what is on disk; anything else there is an exception.
-fn exit_code(error: &StartError) -> u8 {
+fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::Table(_) | StartError::Store(_) => REFUSED,
         _ => FAILED,

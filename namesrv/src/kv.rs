@@ -26,8 +26,95 @@ use tracing::{info, warn};
 /// Of topics in strict order: which brokers have how many queues, told to clients with the route.
 pub(crate) const ORDER_TOPIC_CONFIG: &str = "ORDER_TOPIC_CONFIG";
 
+/// Namespaces and keys that are kept, together. Java: any number.
+const MOST_NAMES: usize = 100_000;
+/// Bytes of them and of their values. Every change writes them all, and a namespace goes out as one frame of 16 MiB at most.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
 /// Namespace → key → value.
 type Namespaces = BTreeMap<String, BTreeMap<String, String>>;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    names: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn of(namespaces: &Namespaces) -> Size {
+        let keys = namespaces.values().flatten();
+        let pairs = keys.map(|(key, value)| key.len() + value.len());
+        let (mut size, names) = (Size::default(), namespaces.keys().map(String::len));
+        names.chain(pairs).for_each(|bytes| size.add(bytes));
+        size
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.names += 1;
+        self.bytes += bytes;
+    }
+
+    /// Whether there is room for it after `before`; a file that holds more than we take may still shrink.
+    fn fits(self, before: Size) -> bool {
+        self.names <= MOST_NAMES.max(before.names) && self.bytes <= MOST_BYTES.max(before.bytes)
+    }
+}
+
+/// Why a key is not taken; nothing has changed.
+#[derive(Debug)]
+pub(crate) struct Full(Size);
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Size { names, bytes } = self.0;
+        write!(
+            f,
+            "there would be {names} namespaces and keys, {MOST_NAMES} are kept, and {bytes} bytes, {MOST_BYTES} are kept"
+        )
+    }
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    namespaces: Namespaces,
+    size: Size,
+}
+
+impl Table {
+    fn of(namespaces: Namespaces) -> Table {
+        let size = Size::of(&namespaces);
+        Table { namespaces, size }
+    }
+
+    fn put(&mut self, namespace: String, key: String, value: String) -> Result<(), Full> {
+        let known = self.namespaces.get(&namespace);
+        let old = known.and_then(|values| values.get(&key));
+        let mut size = self.size;
+        if known.is_none() {
+            size.add(namespace.len());
+        }
+        match old {
+            Some(old) => size.bytes = size.bytes - old.len() + value.len(),
+            None => size.add(key.len() + value.len()),
+        }
+        if !size.fits(self.size) {
+            return Err(Full(size));
+        }
+        self.size = size;
+        let values = self.namespaces.entry(namespace).or_default();
+        values.insert(key, value);
+        Ok(())
+    }
+
+    fn delete(&mut self, namespace: &str, key: &str) {
+        let values = self.namespaces.get_mut(namespace);
+        if let Some(value) = values.and_then(|values| values.remove(key)) {
+            self.size.names -= 1;
+            self.size.bytes -= key.len() + value.len();
+        }
+    }
+}
 
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -55,7 +142,7 @@ impl std::error::Error for KvError {}
 /// All keys and values, in memory and in their file.
 #[derive(Debug)]
 pub(crate) struct KvStore {
-    namespaces: RwLock<Namespaces>,
+    table: RwLock<Table>,
     file: Mutex<StoredFile>,
 }
 
@@ -67,7 +154,7 @@ impl KvStore {
     pub(crate) fn open(path: &Path) -> Result<KvStore, KvError> {
         let (namespaces, sound) = load(path)?;
         Ok(KvStore {
-            namespaces: RwLock::new(namespaces),
+            table: RwLock::new(Table::of(namespaces)),
             file: Mutex::new(StoredFile {
                 path: path.to_owned(),
                 sound,
@@ -76,25 +163,26 @@ impl KvStore {
     }
 
     pub(crate) fn get(&self, namespace: &str, key: &str) -> Option<String> {
-        self.namespaces.read().get(namespace)?.get(key).cloned()
+        let table = self.table.read();
+        table.namespaces.get(namespace)?.get(key).cloned()
     }
 
     /// All of a namespace; empty when its keys were deleted, `None` when it never had one.
     pub(crate) fn namespace(&self, namespace: &str) -> Option<BTreeMap<String, String>> {
-        self.namespaces.read().get(namespace).cloned()
+        self.table.read().namespaces.get(namespace).cloned()
     }
 
     /// In memory; `save` makes it last.
-    pub(crate) fn put(&self, namespace: String, key: String, value: String) {
-        let mut namespaces = self.namespaces.write();
-        namespaces.entry(namespace).or_default().insert(key, value);
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(crate) fn put(&self, namespace: String, key: String, value: String) -> Result<(), Full> {
+        self.table.write().put(namespace, key, value)
     }
 
     /// In memory; `save` makes it last.
     pub(crate) fn delete(&self, namespace: &str, key: &str) {
-        if let Some(values) = self.namespaces.write().get_mut(namespace) {
-            values.remove(key);
-        }
+        self.table.write().delete(namespace, key);
     }
 
     /// Writes everything that was put and deleted before this call. Blocks for two `fsync`s; one save at a time.
@@ -104,7 +192,7 @@ impl KvStore {
     pub(crate) fn save(&self) -> io::Result<()> {
         let mut file = self.file.lock();
         let body = FileBody {
-            config_table: self.namespaces.read().clone(),
+            config_table: self.table.read().namespaces.clone(),
         };
         file.replace(&json::write(&body))
     }
@@ -220,7 +308,8 @@ mod tests {
     }
 
     fn put(store: &KvStore, key: &str, value: &str) {
-        store.put("ns".into(), key.into(), value.into());
+        let put = store.put("ns".into(), key.into(), value.into());
+        put.expect("room for it");
         store.save().expect("saved");
     }
 
@@ -255,6 +344,35 @@ mod tests {
         );
         store.save().expect("saved");
         assert_eq!(fs::read_to_string(&path).unwrap(), java);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_goes_makes_room() {
+        let mut table = Table::default();
+        let mut put = |key: &str, value: &str| table.put("ns".into(), key.into(), value.into());
+        for key in 1..MOST_NAMES {
+            put(&key.to_string(), "").expect("room, the namespace counts too");
+        }
+        assert!(put("one more", "").is_err());
+        put("1", "new").expect("it is there already");
+        table.delete("ns", "no such key");
+        table.delete("ns", "1");
+        assert_eq!(table.size.names, MOST_NAMES - 1);
+        assert!(table.put("new".into(), "k".into(), String::new()).is_err());
+        let large = "x".repeat(MOST_BYTES);
+        let error = table.put("ns".into(), "1".into(), large.clone());
+        let error = error.expect_err("no room").to_string();
+        assert!(error.contains("8388608 are kept"), "{error}");
+        let counted = Size::of(&table.namespaces);
+        assert_eq!(
+            (counted.names, counted.bytes),
+            (table.size.names, table.size.bytes)
+        );
+        let values = BTreeMap::from([("k".to_owned(), large + "y")]);
+        let mut loaded = Table::of(BTreeMap::from([("ns".to_owned(), values)]));
+        let smaller = "x".repeat(MOST_BYTES);
+        let shrunk = loaded.put("ns".into(), "k".into(), smaller);
+        shrunk.expect("it may hold more, and shrink");
     }
 
     #[test]
@@ -307,7 +425,8 @@ mod tests {
         put(&store, "k", "old");
         let in_the_way = beside(&path, ".tmp");
         fs::create_dir(&in_the_way).unwrap();
-        store.put("ns".into(), "k".into(), "new".into());
+        let put = store.put("ns".into(), "k".into(), "new".into());
+        put.expect("room for it");
         assert!(store.save().is_err());
         assert_eq!(open(&path).get("ns", "k").as_deref(), Some("old"));
         fs::remove_dir(&in_the_way).unwrap();

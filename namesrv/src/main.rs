@@ -12,17 +12,16 @@
 //! Java 4.7.0 `namesrv/NamesrvStartup.java`, `srvutil/ServerUtil.java`.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Parser};
 use namesrv::NamesrvConfig;
-use remoting::process::{self, StopSignals};
+use remoting::process::{self, FAILED, NotStarted, StopSignals, complain, say};
 use tracing::{error, info, warn};
 
-/// Java's −1.
-const FAILED: u8 = 255;
+/// As it calls itself on stderr.
+const PROGRAM: &str = "mqnamesrv";
 
 /// More would only use memory: a request takes microseconds.
 const MOST_WORKERS: usize = 4;
@@ -70,7 +69,7 @@ fn main() -> ExitCode {
                 loaded
             }
             Err(error) => {
-                complain(&error);
+                complain(PROGRAM, &error);
                 return ExitCode::from(FAILED);
             }
         },
@@ -84,32 +83,9 @@ fn main() -> ExitCode {
         warn!(%notice, "configuration");
     }
     info!(limit = process::raise_descriptors(), "descriptors");
-    end(serve(config), log)
-}
-
-/// Why there is nothing to stop: the code to end with, and a sentence.
-type NotStarted = (u8, String);
-
-/// The exit code. What ended the start is the last line on stderr, so the log before it goes out first.
-fn end(served: Result<ExitCode, NotStarted>, log: logging::Log) -> ExitCode {
-    drop(log);
-    served.unwrap_or_else(|(code, reason)| {
-        complain(&reason);
-        ExitCode::from(code)
-    })
-}
-
-/// Tells on stderr why the start ends, and ends it in order even if nobody reads.
-fn complain(reason: &dyn std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "mqnamesrv: {reason}");
-}
-
-/// Prints, and lives on if nobody reads.
-fn say(text: &str) {
-    let mut stdout = std::io::stdout();
-    let _ = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
+    let served = serve(config);
+    drop(log); // or its lines would come behind why there was no start
+    process::exit_code(PROGRAM, served)
 }
 
 /// Commons-cli takes `-configFile x` for `--configFile x`.

@@ -1,4 +1,4 @@
-//! What a server asks of its process: when to stop, and how many descriptors it may open.
+//! A server as a process: when to stop, how many descriptors it may open, what it prints and how it ends.
 //!
 //! | signal           | meaning                                                                       |
 //! |------------------|-------------------------------------------------------------------------------|
@@ -8,7 +8,9 @@
 //! The rule that is easy to break: whoever waits for a signal no longer ignores it, so SIGHUP is only waited for where it
 //! is not ignored when the process starts. The JVM does so too, and raises the limit of descriptors as here.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -95,6 +97,35 @@ fn allowed(descriptors: Option<u64>) -> usize {
     };
     let left = descriptors - FOR_FILES.min(descriptors / 2);
     usize::try_from(left).unwrap_or(usize::MAX)
+}
+
+/// Java's −1.
+pub const FAILED: u8 = 255;
+
+/// Why there is nothing to stop: the code to end with, and a sentence.
+pub type NotStarted = (u8, String);
+
+/// The exit code of a server that has stopped or could not start; why it could not is said on stderr. That is to be the
+/// last line there, so the log must have gone out before.
+#[must_use]
+pub fn exit_code(program: &str, served: Result<ExitCode, NotStarted>) -> ExitCode {
+    served.unwrap_or_else(|(code, reason)| {
+        complain(program, &reason);
+        ExitCode::from(code)
+    })
+}
+
+/// Tells on stderr why the start ends, and ends it in order even if nobody reads.
+pub fn complain(program: &str, reason: &dyn fmt::Display) {
+    let _ = writeln!(io::stderr(), "{program}: {reason}");
+}
+
+/// Prints, and lives on if nobody reads.
+pub fn say(text: &str) {
+    let mut stdout = io::stdout();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
 }
 
 #[cfg(test)]

@@ -139,6 +139,23 @@ fn a_whole_log_is_nothing_to_talk_about() {
 }
 
 #[test]
+fn a_file_that_was_made_ahead_is_nothing_to_talk_about_unless_there_is_something_in_it() {
+    for in_order in [true, false] {
+        let root = tempfile::tempdir().expect("folder");
+        made(root.path(), 50, in_order);
+        let ahead = root.path().join(format!("commitlog/{:020}", 64 * 1024));
+        fs::write(&ahead, [0; 64 * 1024]).expect("written"); // as touched pages are
+        assert_eq!(lines_of_open(root.path(), 50), Vec::<String>::new());
+        let mut bytes = vec![0; 64 * 1024];
+        bytes[40_000] = 1;
+        fs::write(&ahead, bytes).expect("written");
+        let lines = lines_of_open(root.path(), 50);
+        let line = one(&lines, "WARN", "a log file that lies behind the end");
+        assert!(line.contains(ahead.to_str().expect("text")), "{line}");
+    }
+}
+
+#[test]
 fn sizes_that_can_hardly_work_are_named() {
     let root = tempfile::tempdir().expect("folder");
     let lines = Lines::default();

@@ -25,8 +25,10 @@ pub(super) fn put(server: &Arc<NameServer>, peer: &Peer, request: &Command) -> A
         Err(error) => return Answer::Now(Err(error.into())),
     };
     info!(namespace = header.namespace, key = header.key, remote = %peer.remote(), "put key");
-    server.kv.put(header.namespace, header.key, header.value);
-    save(server)
+    match server.kv.put(header.namespace, header.key, header.value) {
+        Ok(()) => save(server),
+        Err(full) => Answer::Now(Err(Refusal::system_error(full.to_string()))),
+    }
 }
 
 pub(super) fn delete(server: &Arc<NameServer>, peer: &Peer, request: &Command) -> Answer {

@@ -68,12 +68,7 @@ pub(crate) fn resize(file: &File, path: &Path, bytes: u64) -> io::Result<()> {
 /// Removes a file that nothing was ever written to: the process ended while it was being made.
 /// False if there is something in it.
 pub(crate) fn remove_unfinished(path: &Path) -> io::Result<bool> {
-    let file = open(path)?;
-    let untouched = match seek(&file, SeekFrom::Data(0)) {
-        Err(Errno::NXIO) => true,
-        // A file system that cannot tell, or one that had the zeros written.
-        _ => is_zero(&file)?,
-    };
+    let untouched = is_zero(&open(path)?)?;
     if untouched {
         remove(path)?;
     }
@@ -96,9 +91,16 @@ pub(crate) fn data_end(file: &File, mut at: u64) -> Option<u64> {
     }
 }
 
-fn is_zero(file: &File) -> io::Result<bool> {
+/// Whether there is nothing in a file. Reads what was written to it, up to the first byte that is not zero; on a file
+/// system that cannot tell, all of it.
+pub(super) fn is_zero(file: &File) -> io::Result<bool> {
     let (mut at, mut bytes) = (0, [0; 64 * 1024]);
     loop {
+        match seek(file, SeekFrom::Data(at)) {
+            Ok(data) => at = data,
+            Err(Errno::NXIO) => return Ok(true),
+            Err(_) => {}
+        }
         let read = file.read_at(&mut bytes, at)?;
         if bytes.iter().take(read).any(|byte| *byte != 0) {
             return Ok(false);

@@ -3,7 +3,7 @@
 //! Only one thread at a time adds to a run, the holder of the log; any may read.
 //! Java 4.7.0 `store/MappedFileQueue.java`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl FileQueue {
         let files = self.files.get_mut();
         while files.len() > 1 && files.last().is_some_and(|last| last.base() > to) {
             if let Some(last) = files.pop() {
-                tracing::warn!(path = %last.path().display(), "remove a log file that lies behind the end of the log");
+                tell_removed(last.path());
                 last.remove()
                     .map_err(StoreError::io("remove", last.path()))?;
             }
@@ -155,6 +155,17 @@ impl FileQueue {
     /// Writes the names of the files to disk.
     pub(crate) fn sync_dir(&self) -> io::Result<()> {
         disk::sync_dir(&self.dir)
+    }
+}
+
+/// The file that is made ahead lies behind the end of the log after every crash, and there is nothing in it.
+fn tell_removed(file: &Path) {
+    let empty = File::open(file).and_then(|file| disk::is_zero(&file));
+    let path = file.display();
+    if empty.unwrap_or(false) {
+        tracing::debug!(%path, "remove the log file that was made ahead");
+    } else {
+        tracing::warn!(%path, "remove a log file that lies behind the end of the log");
     }
 }
 
