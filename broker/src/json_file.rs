@@ -1,34 +1,24 @@
-//! One file under `config/`, in Java's form, with the version before it beside it as `.bak`.
-//!
-//! ```text
-//! save   content → x.json.tmp, fsync   x.json ⇒ x.json.bak (hard link, renamed into place)
-//!        x.json.tmp → x.json (rename)  fsync of the folder
-//! load   x.json, else x.json.bak with a WARN, else nothing; only empty or unreadable ones: no start
-//! ```
+//! One file under `config/`, in Java's form, with the version before it beside it as `.bak`: a [`durable::WholeFile`] of
+//! JSON.
 //!
 //! Changes are saved in groups: whoever gets the lock writes what everyone has changed by then, and those who waited
-//! for it find nothing left to write.
+//! for it find nothing left to write. What is on disk already is not written again.
 //!
-//! The rule that is easy to break: at every moment, and after a power cut at any moment, `x.json` is whole, the old
-//! version or the new one. And a `.bak` that was just read in the place of a broken file is not replaced by that file.
-//! Java deletes the file before it renames the new one, syncs nothing, and starts with an empty table when the only
-//! version left cannot be read, or is the file of 0 bytes that a power cut leaves of this (its issues 3401, 6096, 9705):
-//! a departure, see COMPATIBILITY.md.
-//! Java 4.7.0 `common/ConfigManager.java`, `common/MixAll.java` (`string2File`).
+//! Java starts with an empty table when the only version left cannot be read, or is the file of 0 bytes that a power cut
+//! leaves of its way to save (its issues 3401, 6096, 9705): a departure, see COMPATIBILITY.md.
+//! Java 4.7.0 `common/ConfigManager.java`.
 
-use std::ffi::OsString;
-use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use durable::WholeFile;
 use parking_lot::Mutex;
 use remoting::java::json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::calls::{Call, watched};
-use tracing::warn;
+
+pub use durable::LoadError;
 
 /// A file of JSON and its `.bak`.
 #[derive(Debug)]
@@ -41,57 +31,27 @@ pub struct JsonFile {
     tried: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    file: WholeFile,
     /// Bytes of the file as it is on disk, where they are known.
     on_disk: Option<Vec<u8>>,
-    /// Whether the file may become the next `.bak`: it was read whole, or written by us.
-    whole: bool,
     /// The `changes` that are on disk.
     saved: u64,
-}
-
-/// Why a table cannot be loaded. The start ends: an empty table in its place would reset what people rely on.
-#[derive(Debug)]
-pub struct LoadError {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub problem: String,
-    /// What is wrong with its `.bak`.
-    pub backup_problem: String,
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, backup) = (self.path.display(), backup_path(&self.path));
-        write!(
-            f,
-            "{path} cannot be loaded ({}), nor can {} ({}). Put a good copy in place, or move both away to start \
-             without what they hold.",
-            self.problem,
-            backup.display(),
-            self.backup_problem
-        )
-    }
-}
-
-impl std::error::Error for LoadError {}
-
-/// One look at a file.
-enum Found<T> {
-    Nothing,
-    Whole(T, Vec<u8>),
-    Broken(String),
 }
 
 impl JsonFile {
     /// The file at `path`. Touches nothing.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
         JsonFile {
-            path: path.into(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                file: WholeFile::new(&path),
+                on_disk: None,
+                saved: 0,
+            }),
+            path,
             changes: AtomicU64::new(0),
             tried: AtomicU64::new(0),
         }
@@ -108,53 +68,20 @@ impl JsonFile {
     /// # Errors
     /// [`LoadError`] when there is a file, empty or unreadable, and no `.bak` that can be read.
     pub fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, LoadError> {
-        let backup = backup_path(&self.path);
-        let problem = match look::<T>(&self.path) {
-            Found::Whole(value, bytes) => {
-                *self.state.lock() = State {
-                    on_disk: Some(bytes),
-                    whole: true,
-                    saved: 0,
-                };
-                return Ok(Some(value));
-            }
-            Found::Nothing => None,
-            Found::Broken(problem) => Some(problem),
-        };
-        let (file, bak) = (self.path.display(), backup.display());
-        let told = problem.as_deref().unwrap_or("it is missing");
-        match look::<T>(&backup) {
-            Found::Whole(value, _) => {
-                warn!("{file} cannot be used ({told}): loaded {bak}, the version before it");
-                Ok(Some(value))
-            }
-            Found::Nothing if problem.is_none() => Ok(None),
-            Found::Nothing => Err(self.broken(told, "it is missing")),
-            Found::Broken(backup_problem) => Err(self.broken(told, &backup_problem)),
-        }
+        let mut state = self.state.lock();
+        let loaded = state.file.load(read)?;
+        Ok(state.loaded(loaded))
     }
 
-    /// As [`load`](Self::load), for what is told anew anyway: files of which nothing is left but their names, 0 bytes
-    /// long, are none.
+    /// As [`load`](Self::load), for what is told anew anyway: files of which nothing is left but their names, without
+    /// bytes, are none.
     ///
     /// # Errors
     /// [`LoadError`] when there is a file that is not empty and cannot be read, and no `.bak` that can.
     pub fn load_unless_empty<T: DeserializeOwned>(&self) -> Result<Option<T>, LoadError> {
-        match self.load() {
-            Err(error) if is_empty(&self.path) && is_empty(&backup_path(&self.path)) => {
-                warn!("start without what the file held: {error}");
-                Ok(None)
-            }
-            loaded => loaded,
-        }
-    }
-
-    fn broken(&self, problem: &str, backup_problem: &str) -> LoadError {
-        LoadError {
-            path: self.path.clone(),
-            problem: problem.to_owned(),
-            backup_problem: backup_problem.to_owned(),
-        }
+        let mut state = self.state.lock();
+        let loaded = state.file.load_unless_empty(read)?;
+        Ok(state.loaded(loaded))
     }
 
     /// What the file holds has changed in memory: the next [`save_with`](Self::save_with) has something to write.
@@ -189,7 +116,7 @@ impl JsonFile {
         if state.saved == changes {
             return Ok(false);
         }
-        let written = self.replace(&mut state, json::write_pretty(&snapshot()));
+        let written = state.replace(json::write_pretty(&snapshot()));
         if written.is_ok() {
             state.saved = changes;
         }
@@ -205,117 +132,38 @@ impl JsonFile {
     /// # Errors
     /// What the file system says. The file is then as it was.
     pub fn save<T: Serialize + ?Sized>(&self, value: &T) -> io::Result<bool> {
-        self.replace(&mut self.state.lock(), json::write_pretty(value))
+        self.state.lock().replace(json::write_pretty(value))
+    }
+}
+
+impl State {
+    fn loaded<T>(&mut self, loaded: Option<(T, Vec<u8>)>) -> Option<T> {
+        let (value, bytes) = loaded?;
+        self.on_disk = self.file.is_whole().then_some(bytes);
+        Some(value)
     }
 
-    fn replace(&self, state: &mut State, bytes: Vec<u8>) -> io::Result<bool> {
-        if state.on_disk.as_deref() == Some(bytes.as_slice()) {
+    fn replace(&mut self, bytes: Vec<u8>) -> io::Result<bool> {
+        if self.on_disk.as_deref() == Some(bytes.as_slice()) {
             return Ok(false);
         }
-        let folder = self
-            .path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or_else(|| Path::new("."));
-        make_folder(folder)?;
-        let temporary = beside(&self.path, ".tmp");
-        let create = || File::create(&temporary);
-        let mut file = watched(|| Call::Create(temporary.clone()), create)?;
-        watched(|| Call::Write(temporary.clone()), || file.write_all(&bytes))?;
-        watched(|| Call::sync_all(&temporary), || file.sync_all())?;
-        if state.whole {
-            self.keep_as_backup()?;
-        }
-        rename(&temporary, &self.path)?;
-        sync_folder(folder)?;
-        state.on_disk = Some(bytes);
-        state.whole = true;
+        self.file.replace(&bytes)?;
+        self.on_disk = Some(bytes);
         Ok(true)
     }
-
-    /// Makes `.bak` a second name of the file, or a copy where the file system has no links.
-    fn keep_as_backup(&self) -> io::Result<()> {
-        let temporary = beside(&self.path, ".bak.tmp");
-        let remove = || fs::remove_file(&temporary);
-        match watched(|| Call::Remove(temporary.clone()), remove) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let call = || Call::Link(self.path.clone(), temporary.clone());
-        if let Err(error) = watched(call, || fs::hard_link(&self.path, &temporary)) {
-            if error.kind() == io::ErrorKind::NotFound {
-                return Ok(()); // Somebody took the file away: there is no version before this one.
-            }
-            fs::copy(&self.path, &temporary)?;
-            File::open(&temporary)?.sync_all()?;
-        }
-        rename(&temporary, &backup_path(&self.path))
-    }
 }
 
-/// Makes a folder and those above it, as far as they are missing, their names on disk too.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let above = folder.parent().unwrap_or(Path::new("/"));
-    make_folder(above)?;
-    let make = || fs::create_dir(folder);
-    match watched(|| Call::MakeDir(folder.to_owned()), make) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    sync_folder(if above.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        above
-    })
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    let sync = || File::open(folder)?.sync_all();
-    watched(|| Call::SyncDir(folder.to_owned()), sync)
-}
-
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    let call = || Call::Rename(from.to_owned(), to.to_owned());
-    watched(call, || fs::rename(from, to))
-}
-
-fn look<T: DeserializeOwned>(path: &Path) -> Found<T> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
-        Err(error) => Found::Broken(error.to_string()),
-        Ok(bytes) if bytes.is_empty() => Found::Broken("it is empty".to_owned()),
-        Ok(bytes) => match json::read(&bytes) {
-            Ok(value) => Found::Whole(value, bytes),
-            Err(error) => Found::Broken(error.to_string()),
-        },
-    }
-}
-
-/// Whether there is nothing in it, or no such file.
-fn is_empty(path: &Path) -> bool {
-    match fs::metadata(path) {
-        Ok(found) => found.len() == 0,
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
-}
-
-fn backup_path(path: &Path) -> PathBuf {
-    beside(path, ".bak")
-}
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(end);
-    PathBuf::from(name)
+fn read<T: DeserializeOwned>(bytes: Vec<u8>) -> Result<(T, Vec<u8>), String> {
+    let value = json::read(&bytes).map_err(|error| error.to_string())?;
+    Ok((value, bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::ffi::OsString;
+    use std::fs;
 
     type Table = BTreeMap<String, i64>;
 
@@ -342,6 +190,12 @@ mod tests {
         fn load(&self) -> Result<Option<Table>, LoadError> {
             JsonFile::new(self.path()).load()
         }
+    }
+
+    fn beside(path: &Path, end: &str) -> PathBuf {
+        let mut name = OsString::from(path);
+        name.push(end);
+        PathBuf::from(name)
     }
 
     fn table(value: i64) -> Table {
@@ -371,7 +225,7 @@ mod tests {
         let reopened = JsonFile::new(fixture.path());
         reopened.load::<Table>().expect("loads");
         assert!(!reopened.save(&table(1)).expect("nothing to do"));
-        assert!(!backup_path(&fixture.path()).exists());
+        assert!(!beside(&fixture.path(), ".bak").exists());
     }
 
     #[test]

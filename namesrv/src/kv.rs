@@ -2,26 +2,23 @@
 //!
 //! ```text
 //! kvConfig.json   {"configTable":{"ORDER_TOPIC_CONFIG":{"topic":"broker:8;broker2:8"}}}
-//! save            .tmp ─fsync─▶   old ─▶ .bak   .tmp ─rename─▶ kvConfig.json   ─fsync folder
-//! load            kvConfig.json, else .bak and a WARN, else nothing; a start fails when there is a file and none can be read
 //! ```
 //!
-//! The rule that is easy to break: `.bak` is only ever made from a file that could be read, so that a torn file cannot
-//! push out the last good one. Java deletes the file before it renames and syncs nothing, and does not read its `.bak`.
+//! The file is replaced as a whole and read from its `.bak` if it is torn ([`durable::WholeFile`]); a start fails when there
+//! is a file and none can be read. Java does not read its `.bak`.
 //!
-//! Java 4.7.0 `namesrv/kvconfig/KVConfigManager.java`, `common/MixAll.java`: `string2File`.
+//! Java 4.7.0 `namesrv/kvconfig/KVConfigManager.java`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
+use durable::{LoadError, WholeFile};
 use parking_lot::{Mutex, RwLock};
 use remoting::java::json;
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::info;
 
 /// Of topics in strict order: which brokers have how many queues, told to clients with the route.
 pub(crate) const ORDER_TOPIC_CONFIG: &str = "ORDER_TOPIC_CONFIG";
@@ -122,28 +119,11 @@ struct FileBody {
     config_table: Namespaces,
 }
 
-/// Why the stored keys cannot be read. The server does not start, so that it cannot overwrite what a person may repair.
-#[derive(Debug)]
-pub struct KvError {
-    /// The file that should have been read.
-    pub path: PathBuf,
-    /// What is wrong with it and with its `.bak`.
-    pub reason: String,
-}
-
-impl fmt::Display for KvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot read {}: {}", self.path.display(), self.reason)
-    }
-}
-
-impl std::error::Error for KvError {}
-
 /// All keys and values, in memory and in their file.
 #[derive(Debug)]
 pub(crate) struct KvStore {
     table: RwLock<Table>,
-    file: Mutex<StoredFile>,
+    file: Mutex<WholeFile>,
 }
 
 impl KvStore {
@@ -151,14 +131,13 @@ impl KvStore {
     ///
     /// # Errors
     /// There is a file, and neither it nor its `.bak` can be read.
-    pub(crate) fn open(path: &Path) -> Result<KvStore, KvError> {
-        let (namespaces, sound) = load(path)?;
+    pub(crate) fn open(path: &Path) -> Result<KvStore, LoadError> {
+        let mut file = WholeFile::new(path);
+        let namespaces: Namespaces = file.load_unless_empty(read)?.unwrap_or_default();
+        info!(path = %path.display(), namespaces = namespaces.len(), "load stored keys");
         Ok(KvStore {
             table: RwLock::new(Table::of(namespaces)),
-            file: Mutex::new(StoredFile {
-                path: path.to_owned(),
-                sound,
-            }),
+            file: Mutex::new(file),
         })
     }
 
@@ -198,113 +177,27 @@ impl KvStore {
     }
 }
 
-/// A file that is replaced as a whole.
-#[derive(Debug)]
-pub(crate) struct StoredFile {
-    path: PathBuf,
-    /// What stands there now could be read, or was written by us: it may become the `.bak`.
-    sound: bool,
-}
-
-impl StoredFile {
-    /// A file that is known to be sound, or not there.
-    pub(crate) fn sound(path: PathBuf) -> StoredFile {
-        StoredFile { path, sound: true }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Puts `content` into the file's place, so that a crash leaves the old or the new, and keeps the old as `.bak`.
-    /// Makes the folder if need be. Blocks.
-    ///
-    /// # Errors
-    /// What the system says; the old file is still there.
-    pub(crate) fn replace(&mut self, content: &[u8]) -> io::Result<()> {
-        let parent = self
-            .path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let folder = parent.unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let tmp = beside(&self.path, ".tmp");
-        let mut file = File::create(&tmp)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        if self.sound {
-            self.keep_as_bak()?;
-        }
-        fs::rename(&tmp, &self.path)?;
-        self.sound = true;
-        File::open(folder)?.sync_all()
-    }
-
-    /// The file gets a second name, so that it is at no moment missing under its first.
-    fn keep_as_bak(&self) -> io::Result<()> {
-        let bak = beside(&self.path, ".bak");
-        let linked = match fs::remove_file(&bak) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => fs::hard_link(&self.path, &bak),
-        };
-        match linked {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()), // the first save
-            Err(_) => fs::copy(&self.path, &bak).map(drop), // a file system without links
-            Ok(()) => Ok(()),
-        }
-    }
-}
-
-/// `kvConfig.json` and `.bak` make `kvConfig.json.bak`.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// What is stored, and whether it came from the file itself.
-fn load(path: &Path) -> Result<(Namespaces, bool), KvError> {
-    let main = read(path);
-    if let Ok(Some(namespaces)) = main {
-        info!(path = %path.display(), namespaces = namespaces.len(), "load stored keys");
-        return Ok((namespaces, true));
-    }
-    let bak_path = beside(path, ".bak");
-    match (main, read(&bak_path)) {
-        (main, Ok(Some(namespaces))) => {
-            let reason = main.err().unwrap_or_else(|| "missing or empty".to_owned());
-            warn!(path = %path.display(), reason, bak = %bak_path.display(), "use the file saved before");
-            Ok((namespaces, false))
-        }
-        (Ok(_), Ok(None)) => Ok((Namespaces::new(), true)),
-        (Err(reason), Ok(None)) => Err(format!("{reason}; there is no {}", bak_path.display())),
-        (Ok(_), Err(bak)) => Err(format!("missing or empty; {}: {bak}", bak_path.display())),
-        (Err(reason), Err(bak)) => Err(format!("{reason}; {}: {bak}", bak_path.display())),
-    }
-    .map_err(|reason| KvError {
-        path: path.to_owned(),
-        reason,
-    })
-}
-
-/// `None` for a file that is missing or empty.
-fn read(path: &Path) -> Result<Option<Namespaces>, String> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) if bytes.trim_ascii().is_empty() => return Ok(None),
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.to_string()),
-    };
+fn read(bytes: Vec<u8>) -> Result<Namespaces, String> {
     let body: FileBody = json::read(&bytes).map_err(|error| error.to_string())?;
-    Ok(Some(body.config_table))
+    Ok(body.config_table)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
+    use std::fs;
+    use std::path::PathBuf;
 
     fn open(path: &Path) -> KvStore {
         KvStore::open(path).expect("readable")
+    }
+
+    /// `kvConfig.json` and `.bak` make `kvConfig.json.bak`.
+    fn beside(path: &Path, suffix: &str) -> PathBuf {
+        let mut name = OsString::from(path);
+        name.push(suffix);
+        PathBuf::from(name)
     }
 
     fn put(store: &KvStore, key: &str, value: &str) {

@@ -32,9 +32,10 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 pub use config::{ConfigError, NamesrvConfig, Notice};
-pub use kv::KvError;
+pub use durable::LoadError;
 
-use kv::{KvStore, StoredFile};
+use durable::WholeFile;
+use kv::KvStore;
 use table::Table;
 
 /// What all connections share.
@@ -46,14 +47,14 @@ pub struct NameServer {
     /// What `config` says about it, for the way of 105.
     tells_order: AtomicBool,
     /// Written by 318; fixed at the start.
-    config_file: Mutex<StoredFile>,
+    config_file: Mutex<WholeFile>,
     /// Connections on which a broker was heard of, by id.
     broker_peers: Mutex<HashMap<u64, Arc<Peer>>>,
 }
 
 impl NameServer {
     fn new(config: NamesrvConfig, kv: KvStore) -> Arc<NameServer> {
-        let config_file = StoredFile::sound(config.config_store_path.clone());
+        let config_file = WholeFile::sound(config.config_store_path.clone());
         let server = NameServer {
             table: RwLock::default(),
             kv,
@@ -108,7 +109,7 @@ impl NameServer {
 #[derive(Debug)]
 pub enum StartError {
     /// The stored keys cannot be read.
-    Kv(KvError),
+    Kv(LoadError),
     /// The address cannot be listened on.
     Listen {
         /// Which.

@@ -35,11 +35,11 @@ pub use api::{
 pub use config::{BrokerRole, ExpiryConfig, FlushDiskType, StoreConfig};
 pub use consume_queue::ext_unit::ExtUnit;
 pub use delay_levels::{DelayLevels, SCHEDULE_TOPIC};
+#[doc(hidden)]
+pub use durable::calls;
 pub use error::{AppendError, FlushError, Illegal, StoreError, Unavailable};
 pub use flush::Durable;
 pub use java_hash::{java_hash, tags_code};
-#[doc(hidden)]
-pub use mapped::calls;
 pub use mapped::disk::used_ratio as disk_used_ratio;
 pub use offset::{LogOffset, QueueOffset};
 pub use record::{DecodeError, NewMessage, Record};

@@ -22,9 +22,9 @@ use rustix::fs::{FlockOperation, fcntl_lock, flock};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
-use crate::mapped::calls::{Call, watched};
 use crate::mapped::disk;
 use crate::paths;
+use durable::calls::{Call, watched};
 
 /// Device and inode of every lock file this process has.
 static HELD: Mutex<Option<HashSet<(u64, u64)>>> = Mutex::new(None);

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use super::CommitLog;
 use super::recover::checked;
 use crate::error::StoreError;
-use crate::mapped::calls::{Call, watched};
 use crate::mapped::disk::{self, PAGE_BYTES};
 use crate::mapped::file::MappedFile;
 use crate::paths;
 use crate::record::decode::{DecodeError, Frame};
 use crate::record::layout::MESSAGE_MAGIC;
+use durable::calls::{Call, watched};
 
 /// More copies of one place than this are not kept.
 const COPIES: u32 = 100;

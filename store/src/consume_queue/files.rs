@@ -25,10 +25,10 @@ use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
-use crate::mapped::calls::{Call, watched};
 use crate::mapped::disk::{self, PAGE_BYTES};
 use crate::mapped::queue::{drop_unfinished, numbered_files};
 use crate::paths;
+use durable::calls::{Call, watched};
 
 /// See the module. Only the dispatcher adds to them; anyone reads.
 pub(super) struct QueueFiles {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use rustix::io::Errno;
 
-use super::calls::{Call, watched};
+use durable::calls::{Call, watched};
 
 /// Linux page, which is also the unit of Java's "least pages" keys.
 pub(crate) const PAGE_BYTES: u64 = 4096;

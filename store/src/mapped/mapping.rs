@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicU32;
 
 use memmap2::{Advice, MmapRaw};
 
-use super::calls::{Call, watched};
 use super::disk;
+use durable::calls::{Call, watched};
 
 /// A mapped file. Gives out nothing safe but words: who reads and writes what when is up to
 /// `MappedFile` and `Words`.

@@ -14,7 +14,6 @@
 //! still be written. All `unsafe` of the crate is here.
 
 pub(crate) mod allocate;
-pub mod calls;
 pub(crate) mod disk;
 pub(crate) mod file;
 mod mapping;
