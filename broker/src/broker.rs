@@ -39,6 +39,7 @@ use crate::handler::SendQueue;
 use crate::made;
 use crate::message_id::MessageIds;
 use crate::offset::OffsetTable;
+use crate::pull::cold::ColdReads;
 use crate::pull::hold::{self, Holds};
 use crate::registration::Registration;
 use crate::start_error::StartError;
@@ -77,6 +78,7 @@ pub struct Broker {
     pub(crate) transactions: Transactions,
     pub(crate) busy: Busy,
     pub(crate) send_queue: SendQueue,
+    pub(crate) cold_reads: ColdReads,
     /// Of both ports.
     pub(crate) bounds: Arc<Bounds>,
     /// Held while topics and groups are written to disk (`made`).
@@ -235,6 +237,7 @@ async fn open(
             transactions: Transactions::default(),
             busy: Busy::default(),
             send_queue: SendQueue::default(),
+            cold_reads: ColdReads::default(),
             bounds,
             saving: tokio::sync::Mutex::default(),
             turn: AtomicU32::default(),

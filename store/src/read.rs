@@ -4,6 +4,8 @@
 //! to go on. The rule that is easy to break: the next offset is behind everything looked at, wanted
 //! or not. Java 4.7.0 `store/DefaultMessageStore.java`: `getMessage`, `isTheBatchFull`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::api::{QueueRead, ReadStatus, Select};
@@ -14,6 +16,7 @@ use crate::consume_queue::ext::Units;
 use crate::consume_queue::queue::Queue;
 use crate::consume_queue::unit::{ENTRY_BYTES, Entry};
 use crate::java_hash::tags_code;
+use crate::mapped::file::MappedFile;
 use crate::offset::QueueOffset;
 use crate::record::Record;
 
@@ -27,6 +30,17 @@ pub(crate) struct Reader {
     in_memory: Limits,
     on_disk: Limits,
     corrects_offsets: bool,
+}
+
+/// What becomes of records that may be on disk only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cold {
+    /// They are handed out as they are. Who looks at them, a filter too, waits for the disk.
+    HandOut,
+    /// The read ends in front of them.
+    EndInFront,
+    /// They are read from the disk.
+    WaitFor,
 }
 
 #[derive(Clone, Copy)]
@@ -59,9 +73,9 @@ impl Reader {
         &self,
         log: &CommitLog,
         queue: Option<&Queue>,
-        from: QueueOffset,
-        max_messages: u32,
+        (from, max_messages): (QueueOffset, u32),
         select: &mut dyn Select,
+        cold: Cold,
     ) -> QueueRead {
         let min = queue.map_or(QueueOffset(0), Queue::min_offset);
         let max = queue.map_or(QueueOffset(0), Queue::max_offset);
@@ -75,6 +89,7 @@ impl Reader {
             bytes: 0,
             behind_bytes: 0,
             suggest_slave: false,
+            cold: false,
         };
         if let Some((status, corrected)) = outside(from, min, max) {
             read.status = status;
@@ -92,6 +107,7 @@ impl Reader {
                     queue,
                     units: Units::default(),
                     select,
+                    cold,
                 };
                 self.collect(log, entries, from, max_messages, wanted, &mut read);
             }
@@ -144,15 +160,19 @@ impl Reader {
                 break;
             }
             looked_at += 1;
-            let missed = self.take(log, entry, &mut wanted, &mut run, read);
-            match missed {
-                None => {
+            match self.take(log, entry, &mut wanted, &mut run, read) {
+                Taken::Cold => {
+                    looked_at -= 1;
+                    read.cold = read.message_count == 0;
+                    break;
+                }
+                Taken::Yes => {
                     read.status = ReadStatus::Found;
                     read.message_count += 1;
                     read.bytes += bytes;
                     skip_below = 0;
                 }
-                Some(status) => {
+                Taken::No(status) => {
                     if read.bytes == 0 {
                         read.status = status;
                     }
@@ -167,7 +187,7 @@ impl Reader {
         read.suggest_slave = read.behind_bytes > self.memory_bytes;
     }
 
-    /// Adds the entry's record to `run` if it is wanted and there; otherwise says what was amiss.
+    /// Adds the entry's record to `run` if it is wanted and there.
     fn take(
         &self,
         log: &CommitLog,
@@ -175,10 +195,10 @@ impl Reader {
         wanted: &mut Wanted<'_>,
         run: &mut Run,
         read: &mut QueueRead,
-    ) -> Option<ReadStatus> {
+    ) -> Taken {
         let by_entry = wanted.by_entry(entry);
         if by_entry == Some(false) {
-            return Some(ReadStatus::NoMatchedMessage);
+            return Taken::No(ReadStatus::NoMatchedMessage);
         }
         let (offset, bytes) = (
             entry.log_offset.unsigned_abs(),
@@ -187,16 +207,20 @@ impl Reader {
         if run.record(offset, bytes).is_none() {
             run.end(&mut read.records);
             let file = log.file_with(offset, bytes);
-            run.file = file.and_then(|file| Some((file.base(), file.all()?)));
+            run.file = file.and_then(|file| file.all().map(|all| (file, all)));
         }
-        let Some(record) = run.record(offset, bytes) else {
-            return Some(ReadStatus::MessageWasRemoving);
+        let (Some(record), Some((file, _))) = (run.record(offset, bytes), &run.file) else {
+            return Taken::No(ReadStatus::MessageWasRemoving);
         };
+        let far = read.behind_bytes > self.memory_bytes;
+        if !is_at_hand(file, offset, bytes, far, wanted.cold) {
+            return Taken::Cold;
+        }
         if !wanted.by_record(record, by_entry.is_none()) {
-            return Some(ReadStatus::NoMatchedMessage);
+            return Taken::No(ReadStatus::NoMatchedMessage);
         }
         run.add(offset, bytes, &mut read.records);
-        None
+        Taken::Yes
     }
 
     fn is_full(&self, read: &QueueRead, bytes: u64, max_messages: u32, on_disk: bool) -> bool {
@@ -212,11 +236,36 @@ impl Reader {
     }
 }
 
+/// Whether a record may be looked at. What may not be in memory is read from the disk if `cold` wants that. A record `far`
+/// behind the log's end was perhaps dropped from memory since it was last read.
+fn is_at_hand(file: &MappedFile, offset: u64, bytes: u64, far: bool, cold: Cold) -> bool {
+    match cold {
+        Cold::HandOut => true,
+        Cold::EndInFront => !far && file.is_warm(offset, bytes),
+        Cold::WaitFor => {
+            file.warm_up(offset, bytes);
+            if far {
+                file.fault_in(offset, bytes);
+            }
+            true
+        }
+    }
+}
+
+/// What became of an entry's record.
+enum Taken {
+    Yes,
+    No(ReadStatus),
+    /// It may be on disk only, and the reader does not wait for that.
+    Cold,
+}
+
 /// What a reader wants of a queue.
 struct Wanted<'a> {
     queue: Option<&'a Queue>,
     units: Units,
     select: &'a mut dyn Select,
+    cold: Cold,
 }
 
 impl Wanted<'_> {
@@ -264,8 +313,8 @@ fn outside(
 /// a slice costs no allocation.
 #[derive(Default)]
 struct Run {
-    /// Where the file begins, and all that could be read of it.
-    file: Option<(u64, Bytes)>,
+    /// The file, and all that could be read of it.
+    file: Option<(Arc<MappedFile>, Bytes)>,
     from: u64,
     to: u64,
 }
@@ -273,8 +322,8 @@ struct Run {
 impl Run {
     /// The bytes at `offset`, if they are in the file.
     fn record(&self, offset: u64, bytes: u64) -> Option<&[u8]> {
-        let (base, all) = self.file.as_ref()?;
-        let at = usize::try_from(offset.checked_sub(*base)?).ok()?;
+        let (file, all) = self.file.as_ref()?;
+        let at = usize::try_from(offset.checked_sub(file.base())?).ok()?;
         all.get(at..at.checked_add(usize::try_from(bytes).ok()?)?)
     }
 

@@ -447,3 +447,55 @@ fn many_threads_append_without_loss_or_double_numbers() {
     all.dedup();
     assert_eq!(all.len(), 2000);
 }
+
+/// Wants every message, and says how many records it was shown.
+struct Shown(usize);
+
+impl Select for Shown {
+    fn entry(&mut self, _: i64) -> bool {
+        true
+    }
+
+    fn record(&mut self, _: &[u8]) -> bool {
+        self.0 += 1;
+        true
+    }
+}
+
+#[test]
+fn what_another_process_wrote_is_touched_only_by_those_who_wait_for_the_disk() {
+    let dir = tempfile::tempdir().expect("folder");
+    let config = StoreConfig {
+        commit_log_file_bytes: 1 << 20,
+        ..config(dir.path())
+    };
+    let (store, arrived) = open(config.clone());
+    let body = [b'b'; 30_000];
+    let append = |store: &store::Store| {
+        let appended = store.append(&message("T", 0, &body, ""));
+        appended.expect("stored");
+    };
+    (0..4).for_each(|_| append(&store));
+    arrived.wait_for(4);
+    assert!(store.close());
+    drop(store);
+
+    let (store, arrived) = open(config);
+    let in_memory = |from: i64, shown: &mut Shown| {
+        let read = store.read_queue_in_memory("T", 0, QueueOffset(from), 32, shown);
+        read.map(|read| (read.message_count, read.next_begin.0))
+    };
+    let mut shown = Shown(0);
+    assert_eq!(in_memory(0, &mut shown), None);
+    assert_eq!(shown.0, 0, "a filter has waited for the disk");
+    let read = store.read_queue_from_disk("T", 0, QueueOffset(0), 1, &mut shown);
+    assert_eq!((read.message_count, shown.0), (1, 1));
+    assert_eq!(in_memory(0, &mut shown), Some((2, 2)), "its window only");
+    assert_eq!(in_memory(2, &mut shown), None);
+    append(&store);
+    arrived.wait_for(1);
+    assert_eq!(in_memory(4, &mut shown), Some((1, 5)), "appended here");
+    let read = store.read_queue_from_disk("T", 0, QueueOffset(1), 32, &mut Everything);
+    assert_eq!(read.message_count, 4);
+    assert_eq!(in_memory(0, &mut Shown(0)), Some((5, 5)));
+}

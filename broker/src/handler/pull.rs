@@ -3,6 +3,7 @@
 //! ```text
 //! may this group read this queue, and what does it want (`allowed`)
 //!   ▶ read ▶ commit the offset that came along ─┬─ messages, or a reason to go on elsewhere ▶ answer
+//!                                               ├─ messages that may be on disk only ▶ read on a thread that may wait ▶ answer
 //!                                               └─ nothing yet, and it may wait ▶ hold ▶ look once more ▶ answer
 //! ```
 //!
@@ -29,8 +30,8 @@ use super::offset;
 use crate::broker::Broker;
 use crate::filter::data::Filters;
 use crate::filter::tag::{TagFilter, is_tag_type};
+use crate::pull::moved;
 use crate::pull::wanted::Wanted;
-use crate::pull::{cold, moved};
 use crate::topic::perm;
 
 /// Bits of a pull's `sysFlag`. Java 4.7.0 `common/sysflag/PullSysFlag.java`.
@@ -43,25 +44,30 @@ const LONGEST_EXPRESSION_BYTES: usize = 64 * 1024;
 
 pub(super) fn pull(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command) -> Answer {
     match first_look(broker, peer, request) {
-        Ok(First::Done(found)) if found.cold => Answer::later(cold::read_first(found.reply)),
-        Ok(First::Done(found)) => found.reply.into(),
+        Ok(First::Done(reply)) => reply.into(),
+        Ok(First::Cold(cold)) => Answer::later(cold.read()),
         Ok(First::Waits(waiting)) => Answer::later(waiting.second_look()),
         Err(refusal) => Err(refusal).into(),
     }
 }
 
 enum First {
-    Done(Found),
+    Done(Command),
+    Cold(Cold),
     Waits(Waiting),
 }
 
 /// What a look into the queue has brought.
 struct Found {
     reply: Command,
-    /// The messages are not in memory: they are read before the connection writes them.
-    cold: bool,
     max_offset: QueueOffset,
-    wanted: Wanted,
+}
+
+/// A pull of messages that may be on disk only.
+struct Cold {
+    broker: Arc<Broker>,
+    request: PullRequest<'static>,
+    allowed: Allowed,
 }
 
 /// A pull that found nothing and waits.
@@ -78,8 +84,7 @@ struct Waiting {
 fn first_look(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command) -> Result<First, Refusal> {
     let request: PullRequest<'_> = request.header()?;
     let allowed = allowed(broker, peer, &request)?;
-    let queue_id = allowed.queue_id;
-    let found = look(broker, &request, allowed);
+    let found = look(broker, &request, &allowed);
     if request.sys_flag & COMMIT != 0 && broker.config.store.broker_role != BrokerRole::Slave {
         let (group, topic) = (&request.consumer_group, &request.topic);
         offset::commit(
@@ -91,20 +96,42 @@ fn first_look(broker: &Arc<Broker>, peer: &Arc<Peer>, request: &Command) -> Resu
             request.commit_offset,
         );
     }
-    if found.reply.code != response::PULL_NOT_FOUND || request.sys_flag & MAY_WAIT == 0 {
-        return Ok(First::Done(found));
+    let Some(Found { reply, max_offset }) = found else {
+        return Ok(First::Cold(Cold {
+            broker: Arc::clone(broker),
+            request: request.into_owned(),
+            allowed,
+        }));
+    };
+    if reply.code != response::PULL_NOT_FOUND || request.sys_flag & MAY_WAIT == 0 {
+        return Ok(First::Done(reply));
     }
-    let Found {
-        max_offset, wanted, ..
-    } = found;
     Ok(First::Waits(Waiting {
         broker: Arc::clone(broker),
         peer: Arc::clone(peer),
         request: request.into_owned(),
-        queue_id,
+        queue_id: allowed.queue_id,
         max_offset,
-        wanted,
+        wanted: allowed.wanted,
     }))
+}
+
+impl Cold {
+    async fn read(self) -> Result<Command, Refusal> {
+        let broker = Arc::clone(&self.broker);
+        let read = move || {
+            let (broker, allowed) = (&self.broker, &self.allowed);
+            let read = broker.store.read_queue_from_disk(
+                &self.request.topic,
+                allowed.queue_id,
+                QueueOffset(self.request.queue_offset),
+                most(&self.request),
+                &mut &allowed.wanted,
+            );
+            answer(broker, &self.request, &allowed.group, read).reply
+        };
+        broker.cold_reads.read(read).await
+    }
 }
 
 impl Waiting {
@@ -133,11 +160,17 @@ impl Waiting {
             ticket.woken(config.short_polling).await;
         }
         let allowed = allowed(&broker, &peer, &request)?;
-        let found = look(&broker, &request, allowed);
-        if found.cold {
-            return cold::read_first(found.reply).await;
+        match look(&broker, &request, &allowed) {
+            Some(found) => Ok(found.reply),
+            None => {
+                let cold = Cold {
+                    broker,
+                    request,
+                    allowed,
+                };
+                cold.read().await
+            }
         }
-        Ok(found.reply)
     }
 }
 
@@ -280,21 +313,31 @@ fn registered(
     Ok(filter.into())
 }
 
-/// Reads the queue and makes the answer.
-fn look(broker: &Broker, request: &PullRequest<'_>, allowed: Allowed) -> Found {
-    let Allowed {
-        group,
-        queue_id,
-        wanted,
-    } = allowed;
-    let from = QueueOffset(request.queue_offset);
-    let most = u32::try_from(request.max_msg_nums).unwrap_or(0);
-    let read = broker
-        .store
-        .read_queue(&request.topic, queue_id, from, most, &mut &wanted);
-    let (mut code, status) = outcome(read.status, from);
+/// Reads the queue and makes the answer; `None` if that must wait for the disk.
+fn look(broker: &Broker, request: &PullRequest<'_>, allowed: &Allowed) -> Option<Found> {
+    let read = broker.store.read_queue_in_memory(
+        &request.topic,
+        allowed.queue_id,
+        QueueOffset(request.queue_offset),
+        most(request),
+        &mut &allowed.wanted,
+    )?;
+    Some(answer(broker, request, &allowed.group, read))
+}
+
+fn most(request: &PullRequest<'_>) -> u32 {
+    u32::try_from(request.max_msg_nums).unwrap_or(0)
+}
+
+fn answer(
+    broker: &Broker,
+    request: &PullRequest<'_>,
+    group: &SubscriptionGroupConfig,
+    read: QueueRead,
+) -> Found {
+    let (mut code, status) = outcome(read.status, QueueOffset(request.queue_offset));
     let mut next = PullReply {
-        suggest_which_broker_id: suggested_broker(broker, &group, &read),
+        suggest_which_broker_id: suggested_broker(broker, group, &read),
         next_begin_offset: read.next_begin.0,
         min_offset: read.min_offset.0,
         max_offset: read.max_offset.0,
@@ -310,15 +353,12 @@ fn look(broker: &Broker, request: &PullRequest<'_>, allowed: Allowed) -> Found {
     }
     let mut reply = Command::success_with(&next).with_remark(status);
     reply.code = code;
-    let cold = read.suggest_slave && !read.records.is_empty();
     if code == response::SUCCESS {
         reply = reply.with_body(read.records);
     }
     Found {
         reply,
-        cold,
         max_offset: read.max_offset,
-        wanted,
     }
 }
 

@@ -10,6 +10,7 @@
 //! Java 4.7.0 `store/MappedFile.java`, where it is called `wrotePosition`.
 
 use std::fs;
+use std::hint::black_box;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use bytes::Bytes;
 
 use super::disk;
 use super::mapping::Mapping;
+use super::warm::Warmth;
 use crate::paths;
 
 /// There is no room for the bytes, or another append is under way.
@@ -33,7 +35,11 @@ pub(crate) struct MappedFile {
     /// `published` plus the bytes of the append that is under way.
     claimed: AtomicU64,
     published: AtomicU64,
+    warmth: Warmth,
 }
+
+/// Smallest page of the machines we run on.
+const PAGE_BYTES: usize = 4096;
 
 impl MappedFile {
     /// Makes an empty file of `bytes` whose first byte has offset `base`.
@@ -42,6 +48,7 @@ impl MappedFile {
             Mapping::create(paths::numbered(dir, base), bytes)?,
             base,
             0,
+            Warmth::default(),
         ))
     }
 
@@ -49,15 +56,17 @@ impl MappedFile {
     pub(super) fn open(path: PathBuf, base: u64) -> io::Result<MappedFile> {
         let map = Mapping::open(path)?;
         let len = map.len() as u64;
-        Ok(MappedFile::of(map, base, len))
+        let warmth = Warmth::none_of(map.len());
+        Ok(MappedFile::of(map, base, len, warmth))
     }
 
-    fn of(map: Mapping, base: u64, published: u64) -> MappedFile {
+    fn of(map: Mapping, base: u64, published: u64, warmth: Warmth) -> MappedFile {
         MappedFile {
             base,
             map: Arc::new(map),
             claimed: AtomicU64::new(published),
             published: AtomicU64::new(published),
+            warmth,
         }
     }
 
@@ -133,6 +142,32 @@ impl MappedFile {
         self.bytes(self.base, self.published() - self.base)
     }
 
+    /// Whether these published bytes are in memory, as far as anybody can know.
+    pub(crate) fn is_warm(&self, from: u64, len: u64) -> bool {
+        let position = self.position(from, len);
+        position.is_some_and(|(at, len)| self.warmth.cold(at, len).next().is_none())
+    }
+
+    /// Has them in memory on return. Blocks while they are read from the disk, a window at a time.
+    pub(crate) fn warm_up(&self, from: u64, len: u64) {
+        let Some((at, len)) = self.position(from, len) else {
+            return;
+        };
+        for (from, to) in self.warmth.cold(at, len) {
+            let _ = self.map.read_ahead(from, to - from); // slower without, no worse
+            self.fault_in(self.base + from as u64, (to - from) as u64);
+            self.warmth.set(from);
+        }
+    }
+
+    /// The same for bytes that were warm so long ago that the kernel may have dropped them.
+    pub(crate) fn fault_in(&self, from: u64, len: u64) {
+        let pages = self.get(from, len).unwrap_or_default().chunks(PAGE_BYTES);
+        pages.for_each(|page| {
+            black_box(page.first());
+        });
+    }
+
     fn position(&self, from: u64, len: u64) -> Option<(usize, usize)> {
         let at = from.checked_sub(self.base)?;
         let in_reach = at.checked_add(len)? <= self.published.load(Ordering::Acquire);
@@ -165,6 +200,7 @@ impl MappedFile {
         unsafe { map.clear_from(to as usize, wipe)? };
         *self.claimed.get_mut() = to;
         *self.published.get_mut() = to;
+        self.warmth.cut(to as usize);
         Ok(())
     }
 

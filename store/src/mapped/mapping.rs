@@ -112,6 +112,15 @@ impl Mapping {
         }
     }
 
+    /// Has the kernel begin to read `[at, at + len)`, and does not wait for it.
+    ///
+    /// # Errors
+    /// What the kernel says. The bytes are then read where they are touched.
+    pub(super) fn read_ahead(&self, at: usize, len: usize) -> io::Result<()> {
+        let call = || Call::Read(self.path.clone());
+        watched(call, || self.raw.advise_range(Advice::WillNeed, at, len))
+    }
+
     /// Writes `[from, to)` to disk. Blocks until it is there.
     ///
     /// # Errors

@@ -19,4 +19,5 @@ pub(crate) mod file;
 mod mapping;
 pub(crate) mod queue;
 pub(crate) mod touch;
+mod warm;
 pub(crate) mod words;

@@ -9,6 +9,7 @@ use super::Store;
 use crate::api::{QueryResult, QueueEntry, QueueRead, Select};
 use crate::consume_queue::unit::Entry;
 use crate::offset::{LogOffset, QueueOffset};
+use crate::read::Cold;
 use crate::record::Record;
 
 /// Most bytes a query by key finds, if it is more than one message: Java's clients close a connection
@@ -16,7 +17,8 @@ use crate::record::Record;
 const QUERY_BYTES: usize = 16 * 1024 * 1024 - 64 * 1024;
 
 impl Store {
-    /// Reads up to `max_messages` of a queue from `from` on, within the configured limits.
+    /// Reads up to `max_messages` of a queue from `from` on, within the configured limits. Does not touch the records,
+    /// unless `select` does: they may be on disk only.
     pub fn read_queue(
         &self,
         topic: &str,
@@ -25,9 +27,47 @@ impl Store {
         max_messages: u32,
         select: &mut dyn Select,
     ) -> QueueRead {
+        self.read(topic, queue_id, (from, max_messages), select, Cold::HandOut)
+    }
+
+    /// The same, without waiting for the disk: ends in front of a record that may not be in memory. `None` when that is
+    /// the first one that `select` wants: then `read_queue_from_disk`.
+    pub fn read_queue_in_memory(
+        &self,
+        topic: &str,
+        queue_id: u32,
+        from: QueueOffset,
+        max_messages: u32,
+        select: &mut dyn Select,
+    ) -> Option<QueueRead> {
+        let wish = (from, max_messages);
+        let read = self.read(topic, queue_id, wish, select, Cold::EndInFront);
+        (!read.cold).then_some(read)
+    }
+
+    /// The same, and the records are in memory on return. Blocks while they are read from the disk.
+    pub fn read_queue_from_disk(
+        &self,
+        topic: &str,
+        queue_id: u32,
+        from: QueueOffset,
+        max_messages: u32,
+        select: &mut dyn Select,
+    ) -> QueueRead {
+        self.read(topic, queue_id, (from, max_messages), select, Cold::WaitFor)
+    }
+
+    fn read(
+        &self,
+        topic: &str,
+        queue_id: u32,
+        wish: (QueueOffset, u32),
+        select: &mut dyn Select,
+        cold: Cold,
+    ) -> QueueRead {
         let queue = self.queues.get(topic, queue_id);
         self.reader
-            .read(&self.log, queue.as_deref(), from, max_messages, select)
+            .read(&self.log, queue.as_deref(), wish, select, cold)
     }
 
     /// Up to `most` entries of a queue from `from` on, those of one file; from the first one there is
