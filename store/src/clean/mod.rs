@@ -257,7 +257,7 @@ impl Cleaner {
         let queues = self.queues.all();
         queues.iter().for_each(|queue| queue.correct_min(min));
         for queue in queues {
-            match queue.remove_expired() {
+            match self.queues.remove_expired(&queue) {
                 Ok(0) => {}
                 Ok(files) => {
                     tracing::info!(queue = %queue.path().display(), files, "deleted queue files");

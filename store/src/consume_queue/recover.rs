@@ -197,16 +197,14 @@ impl Queue {
         self.min.fetch_max(first, Ordering::AcqRel);
     }
 
-    /// Removes the files in front of the first readable entry. Returns how many. Blocks.
+    /// Removes the files in front of the first readable entry. Returns how many. Blocks. Only for who keeps another queue
+    /// from taking its place meanwhile (`QueueTable::remove_expired`).
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) fn remove_expired(&self) -> io::Result<usize> {
-        let units = self.remove_expired_units();
-        match units.and_then(|()| self.files.remove_before(self.min_byte())) {
-            Err(_) if self.is_gone() => Ok(0), // its topic was deleted meanwhile
-            removed => removed,
-        }
+    pub(super) fn remove_expired(&self) -> io::Result<usize> {
+        self.remove_expired_units()?;
+        self.files.remove_before(self.min_byte())
     }
 
     /// The last entry's number and content, for checking it against the log.

@@ -191,6 +191,19 @@ impl QueueTable {
         disk::sync_dir(dir).map_err(StoreError::io("sync", dir))
     }
 
+    /// Removes the files of a queue in front of its first readable entry. Returns how many: none if its topic was deleted,
+    /// as files of those names are another queue's then. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn remove_expired(&self, queue: &Queue) -> io::Result<usize> {
+        let _adding = self.adding.lock(); // no topic is deleted and made again meanwhile
+        if queue.is_gone() {
+            return Ok(0);
+        }
+        queue.remove_expired()
+    }
+
     /// The queue, made if need be. `topic` must be one by `paths::is_topic`.
     pub(crate) fn get_or_make(&self, topic: &str, id: u32) -> Arc<Queue> {
         let _adding = self.adding.lock();
@@ -426,5 +439,36 @@ mod tests {
         assert_eq!(table.queue_ids("A"), [0, 7]);
         assert_eq!(table.get("A", 7).expect("there").max_offset().0, 1);
         assert!(table.get("A", 1).is_none());
+    }
+
+    #[test]
+    fn a_queue_whose_topic_is_deleted_lets_the_files_of_its_name_be() {
+        let dir = tempfile::tempdir().expect("folder");
+        let dirs = QueueDirs {
+            dir: dir.path().to_owned(),
+            file_bytes: 100,
+            ext: None,
+        };
+        let table = QueueTable::open(dirs, false).expect("opened");
+        let queue = table.get_or_make("A", 0);
+        for n in 0..12 {
+            let entry = Entry {
+                log_offset: n * 10,
+                record_bytes: 10,
+                tags_code: 0,
+            };
+            queue.put(entry, n, &ExtUnit::default()).expect("put");
+        }
+        queue.write_out(0).expect("written");
+        let first = paths::numbered(&dir.path().join("A/0"), 0);
+        let files = || {
+            fs::read_dir(dir.path().join("A/0"))
+                .expect("listed")
+                .count()
+        };
+        queue.correct_min(60);
+        queue.forget();
+        assert_eq!(table.remove_expired(&queue).expect("looked"), 0);
+        assert!(first.exists() && files() == 3);
     }
 }
