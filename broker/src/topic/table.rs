@@ -232,6 +232,13 @@ impl TopicTable {
         Ok(true)
     }
 
+    /// Does something if there is no topic of that name; none of any name is made meanwhile. What it did; `None` if there
+    /// is one.
+    pub(crate) fn unless_there<T>(&self, topic: &str, act: impl FnOnce() -> T) -> Option<T> {
+        let topics = self.topics.read();
+        (!topics.by_name.contains_key(topic)).then(act)
+    }
+
     /// Marks the topics that the name server's order table names as ordered, and no others. In memory only; whether
     /// there is something to save.
     #[must_use = "the table is to be saved"]
@@ -354,6 +361,15 @@ pub(super) mod tests {
         assert_eq!(again.delete("T"), Ok(true));
         assert_eq!(again.delete("T"), Ok(false));
         assert_eq!(again.version().counter, version.counter + 1);
+    }
+
+    #[test]
+    fn no_topic_is_made_while_something_is_done_because_there_is_none() {
+        let (_folder, table) = table(&config());
+        let held = table.unless_there("T", || table.topics.try_write().is_none());
+        assert_eq!(held, Some(true));
+        table.update(TopicConfig::new("T", 1, 1, 6)).expect("made");
+        assert_eq!(table.unless_there("T", || panic!("done")), None::<()>);
     }
 
     #[test]

@@ -34,17 +34,20 @@ pub(in crate::handler) fn expired_log(broker: &Broker) -> Result<Command, Refusa
 }
 
 fn remove(broker: &Broker, goes: impl Fn(&str) -> bool) -> Result<Command, Refusal> {
-    // In this order: a topic is in the table before it has messages.
     for topic in broker.store.topics() {
         if broker.topics.get(&topic).is_some() || broker.topics.is_system(&topic) || !goes(&topic) {
             continue;
         }
-        broker.offsets.forget_topic(&topic);
-        broker.filters.forget_topic(&topic);
-        broker
-            .store
-            .delete_topic(&topic)
-            .map_err(|error| Refusal::system_error(error.to_string()))?;
+        // A topic is in the table before it has messages: what a send that makes it now stores comes after this.
+        let deleted = broker.topics.unless_there(&topic, || {
+            broker.offsets.forget_topic(&topic);
+            broker.filters.forget_topic(&topic);
+            broker.store.delete_topic(&topic)
+        });
+        let Some(deleted) = deleted else {
+            continue;
+        };
+        deleted.map_err(|error| Refusal::system_error(error.to_string()))?;
         info!(topic, "removed the queues of a topic that is no more");
     }
     Ok(Command::success())
