@@ -234,6 +234,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for() {
+        let fixture = Fixture::new();
+        fixture.write(".bak", "");
+        rustix::fs::mkfifoat(rustix::fs::CWD, fixture.path(), rustix::fs::Mode::RWXU)
+            .expect("made");
+        assert!(fixture.load().is_err());
+    }
+
+    #[test]
     fn what_a_power_cut_leaves_of_javas_save_is_no_empty_start() {
         for (main, bak) in [(Some(""), None), (Some(""), Some("")), (None, Some(""))] {
             let fixture = Fixture::new();

@@ -227,7 +227,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn look<T>(path: &Path, read: impl Fn(Vec<u8>) -> Result<T, String>) -> Found<T> {
-    match fs::read(path) {
+    match read_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
         Err(error) => Found::Broken(error.to_string()),
         Ok(bytes) if bytes.trim_ascii().is_empty() => Found::Broken("it is empty".to_owned()),
@@ -237,10 +237,18 @@ fn look<T>(path: &Path, read: impl Fn(Vec<u8>) -> Result<T, String>) -> Found<T>
 
 /// Whether there is nothing in it, or no such file.
 fn is_empty(path: &Path) -> bool {
-    match fs::read(path) {
+    match read_file(path) {
         Ok(bytes) => bytes.trim_ascii().is_empty(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
+}
+
+/// Reads a file; what is none is refused, since to open a pipe would wait for ever.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    fs::read(path)
 }
 
 fn backup_path(path: &Path) -> PathBuf {

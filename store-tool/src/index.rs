@@ -150,7 +150,9 @@ pub(crate) fn entry_at(slots: u32, number: u32) -> u64 {
 pub(crate) fn index_paths(dir: &Path) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let is_index = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
+        // To open a pipe would wait for ever.
         name.is_some_and(|name| name.len() == 17 && name.bytes().all(|byte| byte.is_ascii_digit()))
+            && path.is_file()
     };
     Ok(entries(dir)?.into_iter().partition(is_index))
 }

@@ -41,8 +41,13 @@ impl Run {
             let name = path.file_name().and_then(|name| name.to_str());
             match name.and_then(offset_of) {
                 Some(base) => {
-                    let bytes = fs::metadata(&path)?.len();
-                    run.files.push(Numbered { base, bytes, path });
+                    let meta = fs::metadata(&path)?;
+                    if meta.is_file() {
+                        let bytes = meta.len();
+                        run.files.push(Numbered { base, bytes, path });
+                    } else {
+                        run.strange.push(path); // to open a pipe would wait for ever
+                    }
                 }
                 None => run.strange.push(path),
             }

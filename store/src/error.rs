@@ -24,6 +24,13 @@ pub enum StoreError {
         /// The length configured.
         configured_bytes: u64,
     },
+    /// Something that is none lies where a file of the store should. Nothing was touched.
+    NotOurs {
+        /// What lies there.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A configured size cannot work.
     Config {
         /// The configuration key.
@@ -77,6 +84,9 @@ impl fmt::Display for StoreError {
                 "{} is {found_bytes} bytes long but {key} is {configured_bytes}: set it to what the store was made with, or remove the file if it alone is damaged",
                 file.display()
             ),
+            StoreError::NotOurs { file, reason } => {
+                write!(f, "{} {reason}: move it away", file.display())
+            }
             StoreError::Config { key, reason } => write!(f, "{key} {reason}"),
             StoreError::LogGone { log_dir, queue_dir } => write!(
                 f,

@@ -114,6 +114,25 @@ fn messages_behind_a_bad_one_are_counted_over_all_files_after_a_crash() {
 }
 
 #[test]
+fn a_log_that_lacks_a_file_in_between_ends_there_and_what_lies_behind_is_kept() {
+    let root = tempfile::tempdir().expect("folder");
+    let appended = made(root.path(), 2000, false);
+    assert!(appended[1999].log_offset.0 > 2 * 65536, "three files");
+    fs::remove_file(root.path().join("commitlog/00000000000000065536")).expect("removed");
+    let left = appended.iter().filter(|one| one.end().0 <= 65536).count();
+    let lines = lines_of_open(root.path(), left);
+    one(&lines, "ERROR", "the log is damaged");
+    let copies = fs::read_dir(root.path().join("cut")).expect("listed");
+    let copies: Vec<_> = copies
+        .map(|copy| copy.expect("listed").file_name())
+        .collect();
+    assert!(
+        copies.contains(&"00000000000000131072".into()),
+        "{copies:?}"
+    );
+}
+
+#[test]
 fn a_torn_last_record_is_a_warning_and_nothing_is_kept() {
     let root = tempfile::tempdir().expect("folder");
     let appended = made(root.path(), 50, false);

@@ -23,10 +23,12 @@ pub(crate) struct FileQueue {
 }
 
 impl FileQueue {
-    /// Opens what is there. Names that are not 20 digits are left alone, with a WARN.
+    /// Opens what is there. Names that are not 20 digits are left alone, with a WARN. A file that is missing in between
+    /// is found by recovery if it reads so far: the log ends there, with an ERROR, and what lies behind is set aside.
     ///
     /// # Errors
-    /// `FileSize` naming `key` when a file is not `file_bytes` long; nothing has been touched then.
+    /// `FileSize` naming `key` when a file is not `file_bytes` long, `NotOurs` for one that does not begin at a multiple
+    /// of that; nothing has been touched then.
     pub(crate) fn open(
         dir: PathBuf,
         file_bytes: u64,
@@ -45,6 +47,10 @@ impl FileQueue {
                     found_bytes,
                     configured_bytes: file_bytes,
                 });
+            }
+            if !base.is_multiple_of(file_bytes) {
+                let reason = "does not begin where a file of the log can";
+                return Err(StoreError::NotOurs { file: path, reason });
             }
             let file = MappedFile::open(path.clone(), base).map_err(StoreError::io("map", path))?;
             files.push(Arc::new(file));
@@ -191,6 +197,9 @@ pub(crate) fn drop_unfinished(
 }
 
 /// The numbered files of a directory, in order. A missing directory has none.
+///
+/// # Errors
+/// `NotOurs` for what has such a name and is no file: to open a pipe would wait for ever.
 pub(crate) fn numbered_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -200,7 +209,11 @@ pub(crate) fn numbered_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreErr
     for entry in entries {
         let entry = entry.map_err(StoreError::io("list", dir))?;
         match entry.file_name().to_str().and_then(paths::offset_of) {
-            Some(base) => files.push((base, entry.path())),
+            Some(base) if is_file(&entry) => files.push((base, entry.path())),
+            Some(_) => {
+                let (file, reason) = (entry.path(), "is no regular file");
+                return Err(StoreError::NotOurs { file, reason });
+            }
             None => {
                 tracing::warn!(path = %entry.path().display(), "leave alone a file that is not the store's")
             }
@@ -208,6 +221,14 @@ pub(crate) fn numbered_files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreErr
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// The kind is known from the listing; only a link must be followed.
+fn is_file(entry: &fs::DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if !kind.is_symlink() => kind.is_file(),
+        _ => entry.path().is_file(),
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +286,28 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text} lacks {part}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_a_file_of_the_run_is_refused_by_name() {
+        let dir = tempfile::tempdir().expect("folder");
+        drop(run_of_three(dir.path()));
+        for (name, is_file) in [
+            ("00000000000000000550", true),
+            ("00000000000000000600", false),
+        ] {
+            let path = dir.path().join(name);
+            if is_file {
+                fs::write(&path, [1; 100]).expect("written");
+            } else {
+                rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("made");
+            }
+            let refused = FileQueue::open(dir.path().to_owned(), 100, "key").err();
+            let text = refused.expect("refused").to_string();
+            assert!(text.contains(name), "{text}");
+            fs::remove_file(path).expect("still there");
+        }
+        assert!(FileQueue::open(dir.path().to_owned(), 100, "key").is_ok());
     }
 
     #[test]
