@@ -59,6 +59,10 @@ const IDLE_TICKS: u32 = 10;
 /// A peer that has read nothing for so many of them is in the way when memory is short.
 const STUCK_TICKS: u32 = 2;
 
+/// Pause between looks at a connection that may be silent for ever: it can be in the way all the same. That of Java's
+/// limit of 120 s.
+const UNLIMITED_TICK: Duration = Duration::from_secs(12);
+
 /// Bounds of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
@@ -109,7 +113,7 @@ pub(crate) async fn serve<S: Service>(
         waiting_bytes: 0,
         waiting: FuturesUnordered::new(),
         out: Outbound::default(),
-        tick: idle_tick(limits.idle),
+        tick: ticks(limits.idle),
         limits,
         quiet_ticks: 0,
         paused: false,
@@ -141,14 +145,16 @@ pub(crate) async fn serve<S: Service>(
     service.closed(&peer);
 }
 
-/// Ticks `IDLE_TICKS` times in `idle`; `None` if a connection may be silent for ever.
-fn idle_tick(idle: Duration) -> Option<Interval> {
+/// Ticks `IDLE_TICKS` times in `idle`.
+fn ticks(idle: Duration) -> Interval {
     let period = idle / IDLE_TICKS;
-    (!period.is_zero()).then(|| {
-        let mut tick = tokio::time::interval(period);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tick
-    })
+    let mut tick = tokio::time::interval(if period.is_zero() {
+        UNLIMITED_TICK
+    } else {
+        period
+    });
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
 }
 
 struct Connection<T, S> {
@@ -166,7 +172,7 @@ struct Connection<T, S> {
     waiting: FuturesUnordered<Waiting>,
     waiting_bytes: usize,
     out: Outbound,
-    tick: Option<Interval>,
+    tick: Interval,
     quiet_ticks: u32,
     /// Nothing is read or taken out of the outbox until what waits for the peer has shrunk.
     paused: bool,
@@ -365,17 +371,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let Some(tick) = &mut self.tick else {
-            return Poll::Pending;
-        };
         loop {
-            ready!(tick.poll_tick(cx));
-            self.quiet_ticks += 1;
+            ready!(self.tick.poll_tick(cx));
+            self.quiet_ticks = self.quiet_ticks.saturating_add(1);
             if self.input.is_empty() {
                 self.input = BytesMut::new();
             }
             self.out.give_back();
-            if self.quiet_ticks > IDLE_TICKS {
+            if self.quiet_ticks > IDLE_TICKS && !self.limits.idle.is_zero() {
                 return Poll::Ready(End::Idle);
             }
         }
@@ -445,8 +448,11 @@ mod tests {
         fn closed(&self, _: &Arc<Peer>) {}
     }
 
-    /// A connection that is closed after ten seconds of silence, and its other end.
-    fn connect() -> (DuplexStream, tokio::task::JoinHandle<()>) {
+    /// A connection that is closed after so much silence, and its other end.
+    fn connect(
+        idle: Duration,
+        bounds: &Arc<Bounds>,
+    ) -> (DuplexStream, tokio::task::JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
         let limits = Limits {
@@ -454,8 +460,8 @@ mod tests {
             outbound_bytes: 1 << 20,
             waiting_requests: 1,
             waiting_bytes: 1 << 20,
-            idle: Duration::from_secs(10),
-            bounds: Arc::new(Bounds::new(2, 1 << 20, 1 << 20)),
+            idle,
+            bounds: Arc::clone(bounds),
         };
         let peer = Arc::new(Peer::new(nowhere, nowhere, &limits));
         let served = serve(ours, peer, Arc::new(Echo), limits, CancellationToken::new());
@@ -463,9 +469,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_may_be_silent_for_ever_and_does_not_read_goes_when_memory_is_short() {
+        let bounds = Arc::new(Bounds::new(2, 1 << 20, 1 << 16));
+        bounds.held.take(0, 1 << 17); // by others
+        let (mut stuck, stuck_end) = connect(Duration::ZERO, &bounds);
+        let (_silent, silent_end) = connect(Duration::ZERO, &bounds);
+        let mut request = Outbound::default();
+        frame::encode(Command::request(1), &mut request);
+        let request = request.copy_to_bytes(request.remaining());
+        let written = async { while stuck.write_all(&request).await.is_ok() {} };
+        let limit = Duration::from_secs(60); // of the paused clock
+        (tokio::time::timeout(limit, written).await).expect("it is closed");
+        stuck_end.await.expect("ended");
+        assert!(!silent_end.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_silent_connection_is_closed_and_a_busy_one_is_not() {
-        let (_silent, silent_end) = connect();
-        let (mut busy, busy_end) = connect();
+        let (idle, bounds) = (Duration::from_secs(10), Bounds::new(2, 1 << 20, 1 << 20));
+        let bounds = Arc::new(bounds);
+        let (_silent, silent_end) = connect(idle, &bounds);
+        let (mut busy, busy_end) = connect(idle, &bounds);
         let mut request = Outbound::default();
         frame::encode(Command::request(1), &mut request);
         let request = request.copy_to_bytes(request.remaining());
