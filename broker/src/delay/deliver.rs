@@ -84,7 +84,9 @@ impl Level {
         let from = progress.place(self.queue_id).next;
         let entries = store.entries(SCHEDULE_TOPIC, self.queue_id, from, A_TURN);
         if let Some(first) = entries.first().filter(|first| first.offset != from) {
-            warn!(queue_id = self.queue_id, %from, to = %first.offset, "delayed messages are gone from the log");
+            let messages = first.offset.0 - from.0;
+            warn!(queue_id = self.queue_id, messages, %from, to = %first.offset,
+                "delayed messages are lost: they have expired, fileReservedTime is shorter than their delay, or their files are gone");
         }
         if entries.is_empty() {
             return Next::Arrival;
