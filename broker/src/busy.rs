@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use remoting::Refusal;
 use remoting::code::{request, response};
+use store::AppendError;
 use tracing::warn;
 
 use crate::config::BrokerConfig;
@@ -37,6 +38,8 @@ pub(crate) struct Busy {
     pub(crate) log: Stage,
     /// A flush.
     pub(crate) disk: Stage,
+    /// Nothing: the store takes no messages.
+    pub(crate) refused: Refused,
 }
 
 /// One stage of a request's way, and the requests it has kept too long since the last line about it.
@@ -67,6 +70,31 @@ impl Stage {
             requests,
             longest_ms, stage, "requests were not served in time"
         );
+    }
+}
+
+/// Messages that the store did not take since the last line about it, and what was then in use of the disks of the log
+/// and of the root.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    messages: AtomicU64,
+    looked: Mutex<Option<(Instant, [f64; 2])>>,
+}
+
+impl Refused {
+    /// Counts a message, and says so now and then. What is in use of the disks, as of a second ago at most.
+    pub(crate) fn count(&self, error: &AppendError, look: impl FnOnce() -> [f64; 2]) -> [f64; 2] {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        let mut looked = self.looked.lock();
+        if let Some((_, used)) = looked.filter(|(at, _)| at.elapsed() < PAUSE) {
+            return used;
+        }
+        let used = look();
+        *looked = Some((Instant::now(), used));
+        drop(looked);
+        let messages = self.messages.swap(0, Ordering::Relaxed);
+        warn!(messages, %error, "refuse messages");
+        used
     }
 }
 
@@ -116,4 +144,16 @@ pub(crate) fn overloaded() -> Refusal {
 pub(crate) fn rejected() -> Refusal {
     let remark = "[REJECTREQUEST]system busy, start flow control for a while";
     Refusal::new(response::SYSTEM_BUSY, remark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disks_are_looked_at_once_for_many_refused_messages() {
+        let (refused, error) = (Refused::default(), AppendError::CreateMappedFileFailed);
+        assert_eq!(refused.count(&error, || [0.9, 0.1]), [0.9, 0.1]);
+        assert_eq!(refused.count(&error, || panic!("looked at")), [0.9, 0.1]);
+    }
 }

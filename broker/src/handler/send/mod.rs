@@ -277,13 +277,12 @@ fn refuse(broker: &Broker, error: &AppendError) -> NotPut {
             Refusal::new(response::MESSAGE_ILLEGAL, ILLEGAL)
         }
         AppendError::ServiceNotAvailable(_) => {
-            warn!(%error, "refuse a message");
-            let (log, root) = (
-                &broker.config.store.commit_log_dir,
-                &broker.config.store.root_dir,
-            );
-            let used = |folder| disk_used_ratio(folder).unwrap_or(-1.0);
-            let (log, root) = (used(log), used(root));
+            let store = &broker.config.store;
+            let look = || {
+                [&store.commit_log_dir, &store.root_dir]
+                    .map(|folder| disk_used_ratio(folder).unwrap_or(-1.0))
+            };
+            let [log, root] = broker.busy.refused.count(error, look);
             let remark = format!(
                 "service not available now, maybe disk full, CL: {log:5.2} CQ: {root:5.2} INDEX: {root:5.2}, \
                  maybe your broker machine memory too small."
