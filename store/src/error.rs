@@ -138,6 +138,8 @@ pub enum Illegal {
     },
     /// The queue id is beyond what Java's signed `int` holds.
     QueueId,
+    /// The properties look like those of a record that a crash left a part of.
+    Properties,
     /// A batch is empty, of several queues, or has transaction bits.
     Batch,
 }
@@ -168,6 +170,12 @@ impl fmt::Display for AppendError {
                 write!(f, "record of {bytes} bytes, {limit_bytes} are allowed")
             }
             AppendError::MessageIllegal(Illegal::QueueId) => write!(f, "queue id over 2147483647"),
+            AppendError::MessageIllegal(Illegal::Properties) => {
+                write!(
+                    f,
+                    "64 zeros in a row in the properties, or one at their end"
+                )
+            }
             AppendError::MessageIllegal(Illegal::Batch) => {
                 write!(f, "batch is empty, of several queues, or transactional")
             }

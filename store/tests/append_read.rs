@@ -289,6 +289,22 @@ fn illegal_messages_are_refused_and_leave_nothing() {
 }
 
 #[test]
+fn no_message_is_stored_that_recovery_would_take_for_torn() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (store, _) = open(config(dir.path()));
+    for (properties, stored) in [
+        (format!("a\u{1}{}\u{2}", "\0".repeat(63)), true),
+        (format!("a\u{1}{}\u{2}", "\0".repeat(64)), false),
+        ("a\u{1}b\0".to_owned(), false),
+    ] {
+        let appended = store.append(&message("T", 0, b"body", &properties));
+        let refused = AppendError::MessageIllegal(Illegal::Properties);
+        assert_eq!(appended.is_ok(), stored, "{properties:?}");
+        assert!(stored || appended.is_err_and(|error| error == refused));
+    }
+}
+
+#[test]
 fn half_and_rolled_back_messages_have_no_queue_entry() {
     let dir = tempfile::tempdir().expect("folder");
     let (store, arrived) = open(config(dir.path()));

@@ -25,9 +25,7 @@ use crate::mapped::file::MappedFile;
 use crate::record::Record;
 use crate::record::decode::{Frame, frame};
 use crate::record::layout::BLANK_BYTES;
-
-/// What the memory of a page is read by at least when it is written to disk.
-const CACHE_LINE_BYTES: usize = 64;
+use crate::record::torn::looks_torn;
 
 /// Files Java looks through after a clean stop, counted from the end.
 const FILES_CHECKED: usize = 3;
@@ -216,33 +214,9 @@ pub(super) fn checked(bytes: &[u8], offset: u64, check_crc: bool) -> Result<Fram
     }
     if check_crc {
         record.check_body().map_err(Untrusted::Bytes)?;
-        if is_torn(record.topic, record.properties) {
+        if record.topic.contains(&0) || looks_torn(record.properties) {
             return Err(Untrusted::Torn);
         }
     }
     Ok(Frame::Message(record))
-}
-
-/// Whether a part of the topic or the properties, which no CRC covers, was never written: by the time of
-/// a crash the disk had other parts of the record. What is missing is zero, from a cache line's or a
-/// sector's beginning to an end, or to the record's. The fixed fields cannot be missing like this: the
-/// lengths would not fit.
-fn is_torn(topic: &[u8], properties: &[u8]) -> bool {
-    let run = |run: &[u8]| run.len() >= CACHE_LINE_BYTES;
-    topic.contains(&0)
-        || properties.contains(&0)
-            && (properties.ends_with(&[0]) || properties.split(|byte| *byte != 0).any(run))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn properties_with_missing_parts_are_torn_and_a_zero_in_a_value_is_not() {
-        let torn = |properties: &[u8]| is_torn(b"T", properties);
-        let long = |zeros: usize| [b"a\x01b", &vec![0; zeros][..], b"c\x02"].concat();
-        assert!(is_torn(b"T\0", b"") && torn(b"a\x01b\x02c\0") && torn(&long(64)) && torn(&[0; 3]));
-        assert!(!torn(b"") && !torn(b"a\x01b\x02") && !torn(&long(63)));
-    }
 }

@@ -9,6 +9,7 @@ use super::layout::{
     BORN_HOST_V6, FIXED_BYTES, LOG_OFFSET_AT, MAX_PROPERTIES_BYTES, MESSAGE_MAGIC, QUEUE_OFFSET_AT,
     STORE_HOST_V6, body_crc, born_host_bytes, store_host_bytes, store_timestamp_at,
 };
+use super::torn::looks_torn;
 use crate::error::{AppendError, Illegal};
 use crate::paths;
 
@@ -69,6 +70,9 @@ impl NewMessage<'_> {
             return Err(AppendError::PropertiesSizeExceeded {
                 bytes: self.properties.len(),
             });
+        }
+        if looks_torn(self.properties.as_bytes()) {
+            return Err(AppendError::MessageIllegal(Illegal::Properties));
         }
         let sys_flag = self.stored_sys_flag();
         let hosts = born_host_bytes(sys_flag) + store_host_bytes(sys_flag);

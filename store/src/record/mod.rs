@@ -4,6 +4,7 @@ mod again;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod layout;
+pub(crate) mod torn;
 
 pub use decode::{DecodeError, Record};
 pub use encode::NewMessage;

@@ -10,7 +10,7 @@
 //!
 //! ```sh
 //! STORE_CRASH_SEED=7 cargo test -p store --test crash           # begin with this seed
-//! STORE_CRASH_POINTS=5000000 cargo test -p store --test crash   # more than the 25,000 of every run
+//! STORE_CRASH_POINTS=5000000 cargo test -p store --test crash   # more than the 100,000 of every run
 //! ```
 
 #[path = "../support/disk.rs"]
@@ -59,7 +59,7 @@ fn folder() -> tempfile::TempDir {
 fn what_was_acknowledged_outlives_a_crash_at_any_point() {
     let (first_seed, wanted) = (
         number("STORE_CRASH_SEED", 1),
-        number("STORE_CRASH_POINTS", 25_000),
+        number("STORE_CRASH_POINTS", 100_000),
     );
     let (points, next_seed) = (AtomicU64::new(0), AtomicU64::new(first_seed));
     let began = Instant::now();
