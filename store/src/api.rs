@@ -132,7 +132,7 @@ pub struct QueueRead {
     pub behind_bytes: u64,
     /// Whether that is so far that a slave should serve it.
     pub suggest_slave: bool,
-    /// Nothing was read: the first message may be on disk only, and the reader would not wait for that.
+    /// It ended in front of a message that may be on disk only, and the reader would not wait for that.
     pub(crate) cold: bool,
 }
 

@@ -163,7 +163,7 @@ impl Reader {
             match self.take(log, entry, &mut wanted, &mut run, read) {
                 Taken::Cold => {
                     looked_at -= 1;
-                    read.cold = read.message_count == 0;
+                    read.cold = true; // all of it is read anew: a batch is as long as Java's
                     break;
                 }
                 Taken::Yes => {

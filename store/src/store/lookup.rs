@@ -30,8 +30,8 @@ impl Store {
         self.read(topic, queue_id, (from, max_messages), select, Cold::HandOut)
     }
 
-    /// The same, without waiting for the disk: ends in front of a record that may not be in memory. `None` when that is
-    /// the first one that `select` wants: then `read_queue_from_disk`.
+    /// The same, without waiting for the disk. `None` when one of the records may not be in memory: then
+    /// `read_queue_from_disk`.
     pub fn read_queue_in_memory(
         &self,
         topic: &str,
