@@ -322,8 +322,10 @@ fn java_producer(
     let load = java_client::run(&namesrv, scene.running.broker()?, windows, &scene.folder)?;
     let mut add = |what, value| samples.add(scene.side, case.name, what, value);
     add("rate", load.sent_per_second);
-    add("consumed_rate", load.consumed_per_second);
-    add("arrive_ms", load.store_to_consumer_ms);
+    if load.consumed_per_second > 0.0 {
+        add("consumed_rate", load.consumed_per_second);
+        add("arrive_ms", load.store_to_consumer_ms);
+    }
     add("cpu_us", load.cpu_per_message.as_secs_f64() * 1e6);
     add("refused", load.failed as f64);
     Ok(())
