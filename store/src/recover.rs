@@ -182,19 +182,21 @@ fn start(config: &StoreConfig, clean: bool, settled: &Settled, parts: &Parts<'_>
 }
 
 /// Where the last record that has a queue entry ends: the start of the log when none has, `None`
-/// when the last entry points to no record.
+/// when the last entry points to no record of its queue. One that is torn can point into a record.
 fn queues_end(config: &StoreConfig, parts: &Parts<'_>) -> Option<u64> {
     let (log, queues) = (&*parts.log, parts.queues.all());
     let last = queues
         .iter()
-        .filter_map(|queue| queue.last_entry())
-        .max_by_key(|entry| entry.log_end());
-    match last.filter(|last| last.log_end() > log.min_offset()) {
+        .filter_map(|queue| Some((queue, queue.last_entry()?)))
+        .max_by_key(|(_, entry)| entry.log_end());
+    match last.filter(|(_, last)| last.log_end() > log.min_offset()) {
         None => Some(log.min_offset()),
-        Some(last) => {
+        Some((queue, last)) => {
             let offset = last.log_offset.unsigned_abs();
-            log.holds_record(offset, config.check_crc_on_recover)
-                .then(|| last.log_end())
+            let bytes = u64::from(last.record_bytes.unsigned_abs());
+            let is_it = log.holds_record(offset, config.check_crc_on_recover)
+                && log.has_record_of(queue, offset, bytes);
+            is_it.then(|| last.log_end())
         }
     }
 }
