@@ -15,7 +15,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::commit_log::CommitLog;
+use crate::commit_log::{Checks, CommitLog};
 use crate::dispatch::{self, Entries};
 use crate::error::StoreError;
 use crate::index::IndexService;
@@ -35,7 +35,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 pub(crate) fn rebuild(
     log: &CommitLog,
     from: u64,
-    check_crc: bool,
+    checks: Checks,
     queues: Entries<'_>,
     index: Option<&IndexService>,
 ) -> Result<u64, StoreError> {
@@ -50,7 +50,7 @@ pub(crate) fn rebuild(
             None => Ok(()),
         };
         let mut told = from;
-        let end = log.scan(from, check_crc, |record| {
+        let end = log.scan(from, checks, |record| {
             dispatch::put_in_queue(record, queues)?;
             let upto = record.log_offset.unsigned_abs() + u64::from(record.record_bytes);
             if upto - told < STRETCH_BYTES {
@@ -81,7 +81,7 @@ fn build_index(
 ) -> Result<(), StoreError> {
     let mut at = from;
     for upto in checked {
-        log.scan_upto(at, upto, false, |record| {
+        log.scan_upto(at, upto, Checks::NONE, |record| {
             index.put(record, &record.handles())
         })?;
         at = upto;

@@ -15,7 +15,7 @@
 
 use crate::api::Arrivals;
 use crate::checkpoint::{Checkpoint, Settled};
-use crate::commit_log::CommitLog;
+use crate::commit_log::{Checks, CommitLog};
 use crate::config::StoreConfig;
 use crate::consume_queue::queue::Queue;
 use crate::consume_queue::table::QueueTable;
@@ -84,7 +84,8 @@ pub(crate) fn recover(
         parts.log.cut(0, 0, !clean)?;
         return Ok(true);
     }
-    let from = start(config, clean, &settled, &parts);
+    let checks = checks(config, clean, &settled);
+    let from = start(config, &parts, &settled, (clean, checks));
     let promised = if clean {
         let all = parts.queues.all();
         let ends = all.iter().filter_map(|queue| queue.last_entry());
@@ -98,18 +99,15 @@ pub(crate) fn recover(
         parts.cut_index(from, true)?;
     }
     if let Some(index) = parts.index.as_deref_mut() {
-        index.rebuild(damaged, parts.log, from, config.check_crc_on_recover)?;
+        index.rebuild(damaged, parts.log, from, checks)?;
     }
     let to = Entries {
         queues: parts.queues,
         levels,
         arrivals,
     };
-    let check_crc = config.check_crc_on_recover;
-    let end = rebuild(parts.log, from, check_crc, to, parts.index.as_deref())?;
-    let lost = parts
-        .log
-        .tell_cut(end, promised, config.check_crc_on_recover, &aside);
+    let end = rebuild(parts.log, from, checks, to, parts.index.as_deref())?;
+    let lost = parts.log.tell_cut(end, promised, checks, &aside);
     lower(end)?;
     if settled.deleted_upto > end {
         // That part of the log was lost, and what comes in its place was not deleted.
@@ -162,15 +160,31 @@ impl Parts<'_> {
     }
 }
 
+/// A stop in order writes all to disk. After a crash what looks torn is, for this broker stores nothing
+/// that looks so; but Java does, so what the checkpoint claims is not doubted: by its offset, and by its
+/// time, which Java writes too and no start lowers.
+fn checks(config: &StoreConfig, clean: bool, settled: &Settled) -> Checks {
+    let unsynced = (settled.log_offset.unwrap_or(0), settled.log_timestamp_ms);
+    Checks {
+        crc: config.check_crc_on_recover,
+        torn_from: (!clean).then_some(unsynced),
+    }
+}
+
 /// Where to start: a place before which log, queues and index are known to agree.
-fn start(config: &StoreConfig, clean: bool, settled: &Settled, parts: &Parts<'_>) -> u64 {
+fn start(
+    config: &StoreConfig,
+    parts: &Parts<'_>,
+    settled: &Settled,
+    (clean, checks): (bool, Checks),
+) -> u64 {
     let log = &*parts.log;
     let in_log = |offset: &u64| (log.min_offset()..=log.files_end()).contains(offset);
     // Queues that end earlier may be all that a deletion left; but none at all were removed by hand.
     let deleted_upto = Some(settled.deleted_upto).filter(in_log).unwrap_or(0);
     let none = parts.queues.topics().is_empty();
     let queues_end =
-        queues_end(config, parts).map(|end| if none { end } else { end.max(deleted_upto) });
+        queues_end(parts, checks).map(|end| if none { end } else { end.max(deleted_upto) });
     if clean {
         return queues_end.unwrap_or_else(|| log.third_last_file());
     }
@@ -183,7 +197,7 @@ fn start(config: &StoreConfig, clean: bool, settled: &Settled, parts: &Parts<'_>
 
 /// Where the last record that has a queue entry ends: the start of the log when none has, `None`
 /// when the last entry points to no record of its queue. One that is torn can point into a record.
-fn queues_end(config: &StoreConfig, parts: &Parts<'_>) -> Option<u64> {
+fn queues_end(parts: &Parts<'_>, checks: Checks) -> Option<u64> {
     let (log, queues) = (&*parts.log, parts.queues.all());
     let last = queues
         .iter()
@@ -194,8 +208,7 @@ fn queues_end(config: &StoreConfig, parts: &Parts<'_>) -> Option<u64> {
         Some((queue, last)) => {
             let offset = last.log_offset.unsigned_abs();
             let bytes = u64::from(last.record_bytes.unsigned_abs());
-            let is_it = log.holds_record(offset, config.check_crc_on_recover)
-                && log.has_record_of(queue, offset, bytes);
+            let is_it = log.holds_record(offset, checks) && log.has_record_of(queue, offset, bytes);
             is_it.then(|| last.log_end())
         }
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::CommitLog;
-use super::recover::checked;
+use super::recover::{Checks, checked};
 use crate::error::StoreError;
 use crate::mapped::disk::{self, PAGE_BYTES};
 use crate::mapped::file::MappedFile;
@@ -66,20 +66,20 @@ pub(crate) struct Lost {
 impl CommitLog {
     /// What is given up if the log ends at `end`; `None` if nothing was ever written there or later.
     /// Reads what is not a hole.
-    pub(crate) fn lost_behind(&self, end: u64, check_crc: bool) -> Option<Lost> {
+    pub(crate) fn lost_behind(&self, end: u64, checks: Checks) -> Option<Lost> {
         let mut lost = Lost::default();
         for file in self.files_behind(end) {
             let Some((from, bytes)) = written_behind(&file, end) else {
                 continue;
             };
             lost.upto = from + bytes.len() as u64;
-            lost.messages += whole_messages(&file, from, lost.upto, check_crc);
+            lost.messages += whole_messages(&file, from, lost.upto, checks);
         }
         let file = self.files.find(end);
         let at_end = file
             .as_deref()
             .and_then(|file| file.get(end, file.end() - end))
-            .map(|bytes| checked(bytes, end, check_crc));
+            .map(|bytes| checked(bytes, end, checks));
         if matches!(at_end, Some(Ok(Frame::Blank))) && lost.messages == 0 {
             return None; // a filler, and no file behind it yet
         }
@@ -90,8 +90,8 @@ impl CommitLog {
     /// Says what goes if the log ends at `end`, and where a copy of it is put if that is more than one
     /// torn record. `promised`: what ends there or before was on disk, as the files say. Returns whether
     /// there is anything behind `end`.
-    pub(crate) fn tell_cut(&self, end: u64, promised: u64, check_crc: bool, aside: &Path) -> bool {
-        let lost = self.lost_behind(end, check_crc);
+    pub(crate) fn tell_cut(&self, end: u64, promised: u64, checks: Checks, aside: &Path) -> bool {
+        let lost = self.lost_behind(end, checks);
         let broken = promised > end || lost.as_ref().is_some_and(|lost| lost.messages > 0);
         let Lost {
             reason,
@@ -171,11 +171,11 @@ fn written(bytes: &[u8]) -> usize {
 }
 
 /// Whole messages of `[from, upto)`, found by their magic, whatever lies between them.
-fn whole_messages(file: &MappedFile, from: u64, upto: u64, check_crc: bool) -> u64 {
+fn whole_messages(file: &MappedFile, from: u64, upto: u64, checks: Checks) -> u64 {
     let magic = MESSAGE_MAGIC.to_be_bytes();
     let (mut at, mut count) = (from, 0);
     while let Some(bytes) = file.get(at, file.end() - at) {
-        let next = match checked(bytes, at, check_crc) {
+        let next = match checked(bytes, at, checks) {
             Ok(Frame::Message(record)) => {
                 count += 1;
                 u64::from(record.record_bytes)

@@ -25,6 +25,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 
+pub(crate) use self::recover::Checks;
 use self::refused::Reasons;
 use crate::config::{BrokerRole, StoreConfig};
 use crate::error::{StoreError, Unavailable};

@@ -27,6 +27,24 @@ use crate::record::decode::{Frame, frame};
 use crate::record::layout::BLANK_BYTES;
 use crate::record::torn::looks_torn;
 
+/// What is checked of a record beside its lengths and its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checks {
+    /// The CRC of its body: `checkCRCOnRecover`.
+    pub(crate) crc: bool,
+    /// A record that begins here or later, and was stored at this time (ms since 1970) or later, may not be
+    /// on disk as a whole. Others are, whatever they look like.
+    pub(crate) torn_from: Option<(u64, i64)>,
+}
+
+impl Checks {
+    /// Nothing is: it was checked before.
+    pub(crate) const NONE: Checks = Checks {
+        crc: false,
+        torn_from: None,
+    };
+}
+
 /// Files Java looks through after a clean stop, counted from the end.
 const FILES_CHECKED: usize = 3;
 
@@ -68,19 +86,18 @@ impl CommitLog {
     }
 
     /// Whether a whole record lies at `offset`.
-    pub(crate) fn holds_record(&self, offset: u64, check_crc: bool) -> bool {
+    pub(crate) fn holds_record(&self, offset: u64, checks: Checks) -> bool {
         let file = self.files.find(offset);
         let bytes = file
             .as_deref()
             .and_then(|file| file.get(offset, file.end() - offset));
-        bytes
-            .is_some_and(|bytes| matches!(checked(bytes, offset, check_crc), Ok(Frame::Message(_))))
+        bytes.is_some_and(|bytes| matches!(checked(bytes, offset, checks), Ok(Frame::Message(_))))
     }
 
     /// Store time of the record at `offset`, if a whole one lies there.
     pub(crate) fn stored_ms(&self, offset: u64) -> Option<i64> {
         let file = self.files.find(offset)?;
-        match checked(file.get(offset, file.end() - offset)?, offset, false) {
+        match checked(file.get(offset, file.end() - offset)?, offset, Checks::NONE) {
             Ok(Frame::Message(record)) => Some(record.store_timestamp_ms),
             _ => None,
         }
@@ -128,11 +145,11 @@ impl CommitLog {
     pub(crate) fn scan<E>(
         &self,
         from: u64,
-        check_crc: bool,
+        checks: Checks,
         mut each: impl FnMut(&Record<'_>) -> Result<(), E>,
     ) -> Result<u64, E> {
         let mut latest_ms = 0;
-        let end = self.scan_upto(from, u64::MAX, check_crc, |record| {
+        let end = self.scan_upto(from, u64::MAX, checks, |record| {
             latest_ms = record.store_timestamp_ms.max(latest_ms);
             each(record)
         });
@@ -149,7 +166,7 @@ impl CommitLog {
         &self,
         from: u64,
         upto: u64,
-        check_crc: bool,
+        checks: Checks,
         mut each: impl FnMut(&Record<'_>) -> Result<(), E>,
     ) -> Result<u64, E> {
         let mut at = from.max(self.min_offset());
@@ -157,7 +174,7 @@ impl CommitLog {
             let end = file.end();
             while at < upto.min(end) {
                 let bytes = file.get(at, end - at).unwrap_or_default();
-                match checked(bytes, at, check_crc) {
+                match checked(bytes, at, checks) {
                     Ok(Frame::Message(record)) => {
                         each(&record)?;
                         at += u64::from(record.record_bytes);
@@ -199,7 +216,7 @@ impl CommitLog {
 
 /// What `bytes`, which lie at `offset` and reach to the end of their file, begin with, if it can be
 /// trusted. Too few bytes for a filler are one.
-pub(super) fn checked(bytes: &[u8], offset: u64, check_crc: bool) -> Result<Frame<'_>, Untrusted> {
+pub(super) fn checked(bytes: &[u8], offset: u64, checks: Checks) -> Result<Frame<'_>, Untrusted> {
     if (bytes.len() as u64) < BLANK_BYTES {
         return Ok(Frame::Blank);
     }
@@ -212,9 +229,12 @@ pub(super) fn checked(bytes: &[u8], offset: u64, check_crc: bool) -> Result<Fram
             says: record.log_offset,
         });
     }
-    if check_crc {
+    if checks.crc {
         record.check_body().map_err(Untrusted::Bytes)?;
-        if record.topic.contains(&0) || looks_torn(record.properties) {
+        let unsynced = |(at, ms)| offset >= at && record.store_timestamp_ms >= ms;
+        if checks.torn_from.is_some_and(unsynced)
+            && (record.topic.contains(&0) || looks_torn(record.properties))
+        {
             return Err(Untrusted::Torn);
         }
     }

@@ -94,6 +94,7 @@ fn blank(room: u64) -> [u8; BLANK_BYTES as usize] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commit_log::Checks;
     use crate::config::StoreConfig;
     use crate::record::NewMessage;
     use crate::record::encode::{Stamp, encode, stamp};
@@ -151,7 +152,7 @@ mod tests {
                     found.push(record.log_offset);
                     Ok::<(), ()>(())
                 };
-                let end = log.scan_upto(0, upto, true, each).expect("read");
+                let end = log.scan_upto(0, upto, Checks::NONE, each).expect("read");
                 let expected = [0, 4096].into_iter().filter(|at| (*at as u64) < upto);
                 assert_eq!(
                     found,

@@ -18,7 +18,7 @@ use super::IndexService;
 use super::file::IndexFile;
 use super::service::hashes;
 use crate::checkpoint::Checkpoint;
-use crate::commit_log::CommitLog;
+use crate::commit_log::{Checks, CommitLog};
 use crate::error::StoreError;
 use crate::mapped::disk;
 
@@ -67,7 +67,7 @@ impl IndexService {
         damaged: Vec<PathBuf>,
         log: &CommitLog,
         upto: u64,
-        check_crc: bool,
+        checks: Checks,
     ) -> Result<(), StoreError> {
         let place_of = |files: &[Arc<IndexFile>], path: &Path| {
             files.partition_point(|file| file.words().path() < path)
@@ -97,7 +97,7 @@ impl IndexService {
                 names: std::iter::once(path.clone()).chain(rest),
                 left_out: 0,
             };
-            let end = log.scan_upto(from, upto, check_crc, |record| {
+            let end = log.scan_upto(from, upto, checks, |record| {
                 let at = record.log_offset.unsigned_abs();
                 for hash in hashes(record, &record.handles()) {
                     if !neighbours().any(|file| file.meets(at) && file.has(hash, at)) {
