@@ -22,8 +22,8 @@ use crate::client::{Client, Said};
 use crate::cluster::{Cluster, Mode, Spec};
 use crate::logs;
 use crate::scenarios::{
-    CLIENTS, EXPIRING_CLUSTER_KEYS, FIRST_CLUSTER_KEYS, OVERLOADED_CLUSTER_KEYS, Place, SCENARIOS,
-    SECOND_CLUSTER_KEYS, Scenario, THIRD_CLUSTER_KEYS,
+    BUSY_CLUSTER_KEYS, CLIENTS, EXPIRING_CLUSTER_KEYS, FIRST_CLUSTER_KEYS, OVERLOADED_CLUSTER_KEYS,
+    Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario, THIRD_CLUSTER_KEYS,
 };
 use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
@@ -40,12 +40,14 @@ const SECOND: &str = "second";
 const THIRD: &str = "third";
 const EXPIRING: &str = "expiring";
 const OVERLOADED: &str = "overloaded";
+const BUSY: &str = "busy";
 /// The clusters that nothing disturbs: who runs there, and their broker's keys.
-const UNDISTURBED: [(&str, Place, Keys); 4] = [
+const UNDISTURBED: [(&str, Place, Keys); 5] = [
     (FIRST, Place::First, FIRST_CLUSTER_KEYS),
     (THIRD, Place::Third, THIRD_CLUSTER_KEYS),
     (EXPIRING, Place::Expiring, EXPIRING_CLUSTER_KEYS),
     (OVERLOADED, Place::Overloaded, OVERLOADED_CLUSTER_KEYS),
+    (BUSY, Place::Busy, BUSY_CLUSTER_KEYS),
 ];
 
 type Keys = &'static [(&'static str, &'static str)];
@@ -274,6 +276,7 @@ impl<'a> Run<'a> {
         for (place, cluster) in [
             (Place::Second, SECOND),
             (Place::Overloaded, OVERLOADED),
+            (Place::Busy, BUSY),
             (Place::Third, THIRD),
             (Place::First, FIRST),
         ] {

@@ -58,6 +58,14 @@ pub const EXPIRING_CLUSTER_KEYS: &[(&str, &str)] = &[
 /// Broker keys of the overloaded cluster: a send that must wait for its turn is refused.
 pub const OVERLOADED_CLUSTER_KEYS: &[(&str, &str)] = &[("waitTimeMillsInSendQueue", "0")];
 
+/// Broker keys of the busy cluster: messages may be large, an append that takes a millisecond makes the page cache count
+/// as busy, and few sends may wait.
+pub const BUSY_CLUSTER_KEYS: &[(&str, &str)] = &[
+    ("maxMessageSize", "12582912"),
+    ("osPageCacheBusyTimeOutMills", "0"),
+    ("sendThreadPoolQueueCapacity", "5"),
+];
+
 /// Where a scenario runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -71,6 +79,8 @@ pub enum Place {
     Expiring,
     /// The overloaded cluster: one name server, [`OVERLOADED_CLUSTER_KEYS`]. Nothing disturbs it.
     Overloaded,
+    /// The busy cluster: one name server, [`BUSY_CLUSTER_KEYS`]. Nothing disturbs it.
+    Busy,
     /// The second cluster, whose servers are stopped meanwhile: one scenario after the other, all clients at once, so
     /// that each change is made once for all of them.
     Disturbed,
@@ -122,6 +132,13 @@ const fn overloaded(name: &'static str) -> Scenario {
     }
 }
 
+const fn busy(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::Busy,
+    }
+}
+
 const fn disturbed(name: &'static str) -> Scenario {
     Scenario {
         name,
@@ -135,6 +152,7 @@ pub const SCENARIOS: &[Scenario] = &[
     expiring("expired_while_read"),
     overloaded("overload_async"),
     overloaded("overload_oneway"),
+    busy("overload_log_held"),
     third("sql_changed"),
     third("sql_retried"),
     third("sql_pushed"),
@@ -150,6 +168,7 @@ pub const SCENARIOS: &[Scenario] = &[
     first("consumer_joins_and_leaves"),
     first("push_group_of_three"),
     first("long_polling_latency"),
+    first("overload_flood"),
     first("sync_send"),
     first("async_send"),
     first("oneway_send"),

@@ -49,6 +49,8 @@ final class Catalogue {
 
         ALL.put("overload_async", Overload::async);
         ALL.put("overload_oneway", Overload::oneway);
+        ALL.put("overload_log_held", Overload::logHeld);
+        ALL.put("overload_flood", Overload::flood);
 
         ALL.put("topic_created_by_client", Topics::create);
         ALL.put("topic_auto_created", Topics::autoCreated);
