@@ -87,7 +87,7 @@ async fn what_cannot_wait_is_refused_in_javas_words_and_the_connection_lives() {
 async fn how_far_it_is_shows_in_45_and_in_the_file_after_a_stop_and_nothing_comes_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut settings = config(&folder);
-    levels(&mut settings);
+    settings.store.message_delay_level = "1s 1h".to_owned();
     let running = broker::run(settings.clone()).await.expect("starts");
     let mut client = Wire::open(([127, 0, 0, 1], running.port()).into()).await;
     let offsets =
@@ -109,6 +109,7 @@ async fn how_far_it_is_shows_in_45_and_in_the_file_after_a_stop_and_nothing_come
     let file = fs::read_to_string(folder.path().join("config/delayOffset.json")).expect("saved");
     assert_eq!(file.replace(['\n', '\t'], ""), "{\"offsetTable\":{1:1}}");
 
+    settings.store.message_delay_level = LEVELS.to_owned(); // a level that was made shorter: its messages are due
     let running = broker::run(settings).await.expect("starts again");
     let mut client = Wire::open(([127, 0, 0, 1], running.port()).into()).await;
     until(|| running.broker().queue_end("T", 0) == 2).await;

@@ -13,6 +13,10 @@ use remoting::{Answer, Command, Peer, Server, ServerConfig, Service};
 use support::{Fixture, ask, message, send};
 use tokio::sync::mpsc;
 
+/// A second or two on a machine that has nothing else to do; the next registration would be due after 30 s, one that does
+/// not come through is waited for 6 s.
+const SOON: Duration = Duration::from_secs(5);
+
 /// A name server that writes down what it hears.
 struct NameServer {
     heard: mpsc::UnboundedSender<Command>,
@@ -191,7 +195,7 @@ async fn topics_made_at_the_same_time_all_reach_a_name_server_that_compares_vers
 }
 
 #[tokio::test]
-async fn a_name_server_that_comes_back_knows_the_broker_within_two_seconds() {
+async fn a_name_server_that_comes_back_soon_knows_the_broker() {
     let mut name_server = listen("127.0.0.1:0").await;
     let addr = name_server.addr();
     let fixture = broker_of(addr.clone(), false).await;
@@ -200,11 +204,7 @@ async fn a_name_server_that_comes_back_knows_the_broker_within_two_seconds() {
     let mut name_server = listen(&addr).await;
     let back = Instant::now();
     let (header, body) = name_server.registration().await;
-    assert!(
-        back.elapsed() < Duration::from_secs(2),
-        "after {:?}",
-        back.elapsed()
-    );
+    assert!(back.elapsed() < SOON, "after {:?}", back.elapsed());
     assert_eq!(header.broker_name, "broker-a");
     assert!(body.topic_config_serialize_wrapper.topic_config_table.len() > 5);
     fixture.running.stop().await;
@@ -219,10 +219,6 @@ async fn one_name_server_that_is_away_holds_up_neither_the_start_nor_the_others(
     let began = Instant::now();
     let fixture = broker_of(servers, false).await;
     name_server.registration().await;
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "after {:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < SOON, "after {:?}", began.elapsed());
     fixture.running.stop().await;
 }

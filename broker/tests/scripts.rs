@@ -72,7 +72,7 @@ impl Process {
     fn wait_until_it_runs(&self, name: &str, wanted: bool) {
         let exe = Path::new("/proc").join(self.id()).join("exe");
         let resolved = |name: &str| fs::canonicalize(Path::new("/bin").join(name)).ok();
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(30);
         while (fs::read_link(&exe).ok() == resolved(name)) != wanted {
             assert!(Instant::now() < end, "{name} never came or went");
             std::thread::yield_now();

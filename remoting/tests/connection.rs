@@ -24,7 +24,7 @@ const PANIC_LATER: i32 = 903;
 const CALL_BACK: i32 = 904;
 const LARGE: i32 = 905;
 
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(30);
 
 struct Probe {
     release: Notify,

@@ -26,8 +26,8 @@ use store::{Record, StoreConfig, java_hash};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than anything here may take.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than anything here may take, on a busy machine too.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A broker of Java's defaults on a free port, its store small and in `folder`.
 pub fn config(folder: &tempfile::TempDir) -> BrokerConfig {
@@ -127,6 +127,16 @@ impl Wire {
         self.stream.write_all(&bytes).await.ok().map(|()| opaque)
     }
 
+    /// Writes requests at once: they come together.
+    pub async fn write_together(&mut self, requests: impl IntoIterator<Item = Command>) {
+        let mut out = Outbound::default();
+        for request in requests {
+            frame::encode(request, &mut out);
+        }
+        let bytes = out.copy_to_bytes(out.remaining());
+        self.write_bytes(&bytes).await;
+    }
+
     pub async fn write_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("written");
     }
@@ -218,7 +228,8 @@ pub fn send(header: &SendRequest<'_>, body: &[u8]) -> Command {
     Command::request_with(request::SEND_MESSAGE_V2, header).with_body(body.to_vec())
 }
 
-/// A pull of queue 0 that wants everything, says so itself, and waits for it.
+/// A pull of queue 0 that wants everything, says so itself, and waits for it: an hour, so that an answer within a test's
+/// time came because something happened.
 pub fn pull<'a>(topic: &'a str, group: &'a str, offset: i64) -> PullRequest<'a> {
     PullRequest {
         consumer_group: group.into(),
@@ -226,7 +237,7 @@ pub fn pull<'a>(topic: &'a str, group: &'a str, offset: i64) -> PullRequest<'a> 
         queue_offset: offset,
         max_msg_nums: 32,
         sys_flag: SUBSCRIPTION | SUSPEND,
-        suspend_timeout_millis: 15_000,
+        suspend_timeout_millis: 3_600_000,
         subscription: Some("*".into()),
         ..PullRequest::default()
     }

@@ -22,7 +22,7 @@ use remoting::java::json;
 use remoting::{Client, ClientConfig, Command};
 use tempfile::TempDir;
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct NameServer {
     pub(crate) running: Running,

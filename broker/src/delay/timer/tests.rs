@@ -1,6 +1,6 @@
 //! The service on tokio's paused clock, over a real store.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::super::testing;
 use super::super::testing::{Bench, bodies, held, until};
@@ -15,6 +15,9 @@ struct Fixture {
     store: Arc<Store>,
     delay: Arc<Delay>,
     ring: Arc<Ring>,
+    /// What the clock of `delay` shows when it is `began`. Milliseconds since 1970.
+    began_ms: Arc<AtomicI64>,
+    began: Instant,
 }
 
 /// Rings as the broker does, and counts.
@@ -48,9 +51,11 @@ impl Fixture {
         });
         let store =
             Store::open(config, Arc::clone(&ring) as Arc<dyn store::Arrivals>).expect("opens");
-        let (begin, began_ms) = (Instant::now(), crate::now_ms());
-        let clock =
-            move || began_ms + i64::try_from(begin.elapsed().as_millis()).expect("a test's time");
+        let (began, began_ms) = (Instant::now(), Arc::new(AtomicI64::new(crate::now_ms())));
+        let clock = {
+            let began_ms = Arc::clone(&began_ms);
+            move || began_ms.load(Ordering::Acquire) + millis_since(began)
+        };
         let period = Duration::from_secs(30);
         let delay = Delay::with_clock(
             bench.offsets_file(),
@@ -64,14 +69,20 @@ impl Fixture {
             store,
             delay: delay.expect("loads"),
             ring,
+            began_ms,
+            began,
         }
     }
 
-    /// Stores a message of a level. When it is due; its bell has rung: real threads take no time on the paused clock.
+    /// Stores a message of a level. When it is due; its bell has rung: real threads take no time on the paused clock. The
+    /// store's own clock went on meanwhile, so the paused one is put forward to it: no message is of the future.
     fn send(&self, level: i32, body: &str) -> i64 {
         let rung = self.ring.rung.load(Ordering::Acquire);
         let due_ms = testing::send(&self.store, level, body);
         until(|| self.ring.rung.load(Ordering::Acquire) > rung);
+        let stored_ms = due_ms - self.store.delay_levels().delay_ms(level);
+        self.began_ms
+            .fetch_max(stored_ms - millis_since(self.began), Ordering::AcqRel);
         due_ms
     }
 
@@ -93,6 +104,10 @@ impl Fixture {
             .unwrap_or_default()
             .replace(['\n', '\t'], "")
     }
+}
+
+fn millis_since(instant: Instant) -> i64 {
+    i64::try_from(instant.elapsed().as_millis()).expect("a test's time")
 }
 
 /// Milliseconds that a delivery may take on the paused clock: sleeps end on whole ones.
