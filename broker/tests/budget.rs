@@ -3,15 +3,18 @@
 //! A test fails when a change makes one of them grow. The client of these tests allocates nothing once it runs, and
 //! writes whole batches, so that the counts hardly vary: 64 requests in one write, then all their replies.
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Command as Process, Stdio};
+use std::process::Command as Process;
 use std::time::Duration;
 
 use bytes::Buf;
+use program::{MQBROKER, Program};
 use remoting::Command;
 use remoting::frame;
 use remoting::outbound::Outbound;
@@ -146,40 +149,17 @@ fn a_batch_of_sends_costs_few_system_calls() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let (config, counts) = (
-        folder.path().join("broker.conf"),
-        folder.path().join("counts"),
-    );
-    let store = folder.path().join("store");
-    let keys = format!(
-        "listenPort=0\nbrokerIP1=127.0.0.1\nstorePathRootDir={}\nstorePathCommitLog={}\nmappedFileSizeCommitLog=33554432\n",
-        store.display(),
-        store.join("commitlog").display()
-    );
-    fs::write(&config, keys).expect("written");
-    let mut traced = Process::new("strace")
-        .args(["-f", "-c", "-o"])
-        .arg(&counts)
-        .arg(env!("CARGO_BIN_EXE_mqbroker"))
-        .arg("-c")
-        .arg(&config)
-        .env_remove("NAMESRV_ADDR")
-        .env("RUST_LOG", "error")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("starts");
-    let mut line = String::new();
-    let said = BufReader::new(traced.stdout.take().expect("piped")).read_line(&mut line);
-    said.expect("it says something");
-    let addr = line.split([' ', ']']).find_map(|word| word.parse().ok());
-    let addr: SocketAddr = addr.unwrap_or_else(|| panic!("no address in: {line}"));
-    Client::open(addr, a_send).run(BATCHES);
+    let counts = folder.path().join("counts");
+    let mut strace = Process::new("strace");
+    strace.args(["-f", "-c", "-o"]).arg(&counts).arg(MQBROKER);
+    let traced = Program::start_by(strace, folder.path(), "");
+    Client::open(traced.addr, a_send).run(BATCHES);
     // The broker, not strace: the only child of it.
     let children = format!("/proc/{0}/task/{0}/children", traced.id());
     let child = fs::read_to_string(children).expect("strace runs");
     let stopped = Process::new("kill").arg(child.trim()).status();
     assert!(stopped.expect("kill runs").success());
-    assert!(traced.wait().expect("ends").success());
+    assert!(traced.wait().success());
     let counts = fs::read_to_string(counts).expect("strace wrote its table");
     let calls: u64 = calls(&counts, "clock_nanosleep");
     let each = calls as f64 / (BATCH * BATCHES) as f64;

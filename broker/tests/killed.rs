@@ -1,75 +1,16 @@
 //! The program as a process of its own: what a `kill -9` leaves, and what messages that wait cost.
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use program::Program;
 use store::FlushDiskType;
 use support::{Wire, at_once, bodies, message, pull, pulling, send, until};
-
-/// `mqbroker` with a configuration of its own; killed when dropped.
-struct Program {
-    process: Child,
-    addr: SocketAddr,
-}
-
-impl Program {
-    /// Starts it over a store in `folder` and waits for its success line.
-    fn start(folder: &Path, keys: &str) -> Program {
-        let store = folder.join("store");
-        let (root, log) = (store.display(), store.join("commitlog"));
-        let config: PathBuf = folder.join("broker.conf");
-        let common = format!(
-            "listenPort=0\nbrokerIP1=127.0.0.1\nstorePathRootDir={root}\nstorePathCommitLog={}\nmappedFileSizeCommitLog=33554432\nwaitTimeMillsInSendQueue=20000\n",
-            log.display()
-        );
-        fs::write(&config, common + keys).expect("written");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mqbroker"))
-            .arg("-c")
-            .arg(&config)
-            .env_remove("NAMESRV_ADDR")
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut line = String::new();
-        let said = BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line);
-        said.expect("it says something");
-        // The broker[name, 127.0.0.1:port] boot success. …
-        let addr = line.split([' ', ']']).find_map(|word| word.parse().ok());
-        let addr = addr.unwrap_or_else(|| panic!("no address in: {line}"));
-        Program { process, addr }
-    }
-
-    fn kill(mut self) {
-        self.process.kill().expect("killed");
-        self.process.wait().expect("gone");
-    }
-
-    /// Memory that is no file's. Bytes.
-    fn anonymous_bytes(&self) -> i64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = fs::read_to_string(path).expect("it runs");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kib.expect("a number").parse::<i64>().expect("a number") * 1024
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// All bodies of queue 0 of T, as far as they can be read now.
 async fn all(client: &mut Wire) -> Vec<String> {

@@ -6,6 +6,8 @@
     reason = "every test file uses another part of it"
 )]
 
+pub mod transactions;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
