@@ -8,6 +8,8 @@
 //! It knows no format: whoever has a file says how its bytes are read.
 
 pub mod calls;
+mod dir;
 mod whole;
 
+pub use dir::{make_dir, sync_dir};
 pub use whole::{LoadError, WholeFile};

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use crate::calls::{Call, watched};
+use crate::dir::{make_dir, sync_dir};
 
 /// A file and its `.bak`. One writer at a time.
 #[derive(Debug)]
@@ -160,7 +161,7 @@ impl WholeFile {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or_else(|| Path::new("."));
-        make_folder(folder)?;
+        make_dir(folder)?;
         let temporary = beside(&self.path, ".tmp");
         let create = || File::create(&temporary);
         let mut file = watched(|| Call::Create(temporary.clone()), create)?;
@@ -174,7 +175,7 @@ impl WholeFile {
         }
         rename(&temporary, &self.path)?;
         self.whole = true;
-        sync_folder(folder)
+        sync_dir(folder)
     }
 
     /// Makes `.bak` a second name of the file, or a copy where the file system has no links.
@@ -195,30 +196,6 @@ impl WholeFile {
         }
         rename(&temporary, &backup_path(&self.path))
     }
-}
-
-/// Makes a folder and those above it, as far as they are missing, their names on disk too.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let above = folder.parent().unwrap_or(Path::new("/"));
-    make_folder(above)?;
-    let make = || fs::create_dir(folder);
-    match watched(|| Call::MakeDir(folder.to_owned()), make) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    sync_folder(if above.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        above
-    })
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    let sync = || File::open(folder)?.sync_all();
-    watched(|| Call::SyncDir(folder.to_owned()), sync)
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {

@@ -153,7 +153,7 @@ pub(crate) fn mark_open(root: &Path) -> Result<bool, StoreError> {
 /// Takes the abort file away: everything is on disk.
 pub(crate) fn mark_closed(root: &Path) -> Result<(), StoreError> {
     let path = paths::abort(root);
-    let removed = disk::remove(&path).and_then(|()| disk::sync_dir(root));
+    let removed = disk::remove(&path).and_then(|()| durable::sync_dir(root));
     removed.map_err(StoreError::io("remove", path))
 }
 

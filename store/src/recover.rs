@@ -76,23 +76,12 @@ pub(crate) fn recover(
     };
     if parts.log.is_empty() {
         lower(0)?;
-        if !parts.queues.topics().is_empty() {
-            tracing::warn!(dir = %config.commit_log_dir.display(), "the log has no files, remove the queues");
-            parts.queues.destroy()?;
-        }
-        parts.cut_index(0, !clean)?;
-        parts.log.cut(0, 0, !clean)?;
+        parts.empty(clean)?;
         return Ok(true);
     }
     let checks = checks(config, clean, &settled);
     let from = start(config, &parts, &settled, (clean, checks));
-    let promised = if clean {
-        let all = parts.queues.all();
-        let ends = all.iter().filter_map(|queue| queue.last_entry());
-        ends.map(|entry| entry.log_end()).max().unwrap_or(0)
-    } else {
-        settled.log_offset.unwrap_or(0)
-    };
+    let promised = promised(parts.queues, clean, &settled);
     if !clean {
         lower(from)?;
         parts.cut_queues(from)?;
@@ -136,12 +125,32 @@ pub(crate) fn recover(
     Ok(lost || promised > end)
 }
 
+/// How far the log reached at the last stop, or is known to be on disk.
+fn promised(queues: &QueueTable, clean: bool, settled: &Settled) -> u64 {
+    if !clean {
+        return settled.log_offset.unwrap_or(0);
+    }
+    let all = queues.all();
+    let ends = all.iter().filter_map(|queue| queue.last_entry());
+    ends.map(|entry| entry.log_end()).max().unwrap_or(0)
+}
+
 /// How many entries all queues have had.
 fn entries(queues: &QueueTable) -> i64 {
     queues.all().iter().map(|queue| queue.max_offset().0).sum()
 }
 
 impl Parts<'_> {
+    /// Removes what would point into a log that has no files.
+    fn empty(&mut self, clean: bool) -> Result<(), StoreError> {
+        if !self.queues.topics().is_empty() {
+            tracing::warn!(dir = %self.log.dir().display(), "the log has no files, remove the queues");
+            self.queues.destroy()?;
+        }
+        self.cut_index(0, !clean)?;
+        self.log.cut(0, 0, !clean)
+    }
+
     fn cut_queues(&mut self, log_offset: u64) -> Result<(), StoreError> {
         let log = &*self.log;
         let is_ours = |queue: &Queue, entry: Entry| {

@@ -37,7 +37,6 @@ use crate::flush::timed::Pace;
 use crate::flush::{Durable, LogFlush};
 use crate::index::IndexService;
 use crate::lock::{StoreLock, mark_closed, mark_open};
-use crate::mapped::disk;
 use crate::offset::LogOffset;
 use crate::paths;
 use crate::read::Reader;
@@ -459,7 +458,7 @@ fn make_folders(config: &StoreConfig) -> Result<PathBuf, StoreError> {
     let queue_dir = paths::consume_queue_dir(&config.root_dir);
     let index_dir = paths::index_dir(&config.root_dir);
     for dir in [&config.commit_log_dir, &queue_dir, &index_dir] {
-        disk::make_dir(dir).map_err(StoreError::io("make", dir))?;
+        durable::make_dir(dir).map_err(StoreError::io("make", dir))?;
     }
     Ok(queue_dir)
 }

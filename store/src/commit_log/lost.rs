@@ -198,7 +198,7 @@ fn whole_messages(file: &MappedFile, from: u64, upto: u64, checks: Checks) -> u6
 }
 
 fn write_copy(dir: &Path, from: u64, bytes: &[u8]) -> io::Result<PathBuf> {
-    disk::make_dir(dir)?;
+    durable::make_dir(dir)?;
     for copy in 0..COPIES {
         let mut path = paths::numbered(dir, from);
         if copy > 0 {
@@ -208,7 +208,7 @@ fn write_copy(dir: &Path, from: u64, bytes: &[u8]) -> io::Result<PathBuf> {
             Ok(mut file) => {
                 watched(|| Call::Write(path.clone()), || file.write_all(bytes))?;
                 disk::sync_all(&file, &path)?;
-                disk::sync_dir(dir)?;
+                durable::sync_dir(dir)?;
                 return Ok(path);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -307,7 +307,7 @@ impl QueueFiles {
                 place.take_if(|kept| kept.base == first);
             }
             disk::remove(&paths::numbered(&self.dir, first))?;
-            disk::sync_dir(&self.dir)?;
+            durable::sync_dir(&self.dir)?;
             removed += 1;
         }
     }
@@ -315,7 +315,7 @@ impl QueueFiles {
     /// Writes the names of the files to disk: the queue's folder, its topic's and the one of all
     /// topics may all be new.
     pub(super) fn sync_names(&self) -> io::Result<()> {
-        self.dir.ancestors().take(3).try_for_each(disk::sync_dir)
+        self.dir.ancestors().take(3).try_for_each(durable::sync_dir)
     }
 
     /// Makes everything from byte `to` on zero: later files are removed, except the first one, which

@@ -188,7 +188,7 @@ impl QueueTable {
         if let Some((ext, _)) = &self.dirs.ext {
             let _ = disk::remove_dir(&ext.join(topic));
         }
-        disk::sync_dir(dir).map_err(StoreError::io("sync", dir))
+        durable::sync_dir(dir).map_err(StoreError::io("sync", dir))
     }
 
     /// Removes the files of a queue in front of its first readable entry. Returns how many: none if its topic was deleted,

@@ -163,7 +163,7 @@ fn starts_at_another_time(file: &IndexFile, log: &CommitLog) -> bool {
 
 /// Moves a file to a folder; one that is on another file system is removed instead.
 fn set_aside(dir: &Path, path: &Path) -> io::Result<()> {
-    disk::make_dir(dir)?;
+    durable::make_dir(dir)?;
     let name = path.file_name().unwrap_or_default();
     match disk::rename(path, &dir.join(name)) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => disk::remove(path),

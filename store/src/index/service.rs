@@ -258,7 +258,7 @@ impl IndexService {
         let mut settled = self.settled.lock();
         let files = self.files.read().clone();
         if files.len() > *settled {
-            disk::sync_dir(&self.dir)?;
+            durable::sync_dir(&self.dir)?;
         }
         for file in files.iter().skip(*settled) {
             file.words().sync()?;

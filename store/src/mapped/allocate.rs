@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::disk;
 use super::file::MappedFile;
 use super::touch::STRETCH_BYTES;
 
@@ -78,7 +77,7 @@ impl Allocator {
     fn make(&self, base: u64) -> io::Result<Arc<MappedFile>> {
         let file = MappedFile::create(&self.dir, base, self.file_bytes)?;
         // Its name must be on disk; if it is not, the file must not be in the way of the next attempt.
-        disk::sync_dir(&self.dir).inspect_err(|_| discard(&file))?;
+        durable::sync_dir(&self.dir).inspect_err(|_| discard(&file))?;
         Ok(Arc::new(file))
     }
 

@@ -179,12 +179,6 @@ fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the names in a folder to disk: a new file survives a power cut only after this.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    let run = || File::open(dir)?.sync_all();
-    watched(|| Call::SyncDir(dir.into()), run)
-}
-
 /// Writes everything of the file system that `dir` is in to disk. Blocks.
 ///
 /// # Errors
@@ -200,24 +194,6 @@ pub(crate) fn make_dir_unsynced(dir: &Path) -> io::Result<()> {
         return Ok(());
     }
     watched(|| Call::MakeDir(dir.into()), || fs::create_dir_all(dir))
-}
-
-/// Makes a folder and those above it, as far as they are missing, their names on disk too.
-pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
-    if dir.is_dir() || dir.as_os_str().is_empty() {
-        return Ok(());
-    }
-    let parent = dir.parent().unwrap_or(Path::new("/"));
-    make_dir(parent)?;
-    match watched(|| Call::MakeDir(dir.into()), || fs::create_dir(dir)) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    sync_dir(if parent.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        parent
-    })
 }
 
 /// Says when a file was last written to.
@@ -249,7 +225,7 @@ pub(crate) fn put_marker(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = watched(|| Call::Create(path.into()), || options.open(path))?;
     watched(|| Call::Write(path.into()), || file.write_all(content))?;
     sync_all(&file, path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    path.parent().map_or(Ok(()), durable::sync_dir)
 }
 
 /// Gives a file another name, in place of the file that has it.

@@ -160,7 +160,7 @@ impl FileQueue {
 
     /// Writes the names of the files to disk.
     pub(crate) fn sync_dir(&self) -> io::Result<()> {
-        disk::sync_dir(&self.dir)
+        durable::sync_dir(&self.dir)
     }
 }
 
