@@ -84,6 +84,8 @@ async fn a_reply_that_cannot_be_handed_over_is_refused_and_stored() {
     let refused = replier.call(reply(&message(TOPIC, TO_ASKER))).await;
     let remark = "push reply message fail, channel of <asker> not found.";
     assert_eq!((refused.code, refused.remark.as_deref()), (1, Some(remark)));
+    let place = refused.fields.get("queueOffset");
+    assert_eq!(place.as_deref(), Some("1"), "where it is kept");
 
     let remark = "push reply message to askerfail.";
     for gone in [false, true] {

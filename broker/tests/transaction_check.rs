@@ -94,6 +94,7 @@ async fn another_member_is_asked_when_the_sender_is_gone() {
     fixture.readable("T", 1).await;
 }
 
+/// KNOWN-BUGS R12
 #[tokio::test]
 async fn nobody_is_asked_within_a_messages_own_immunity_and_that_is_not_counted() {
     let fixture = Fixture::with(|config| {

@@ -252,8 +252,12 @@ impl Cluster {
 
     /// Gives the broker a slave: its store is a copy of what the broker has stopped with, and both start on theirs.
     fn add_slave(&mut self) -> Result<(), Trouble> {
+        self.slave = None; // one that a scenario before this has left behind
         self.stop_broker()?;
         let store = self.folder.path().join("slave-store");
+        if store.exists() {
+            fs::remove_dir_all(&store).doing(|| format!("remove {}", store.display()))?;
+        }
         copy_folder(&self.store(), &store)?;
         self.start_broker()?;
         let mut slave = Member::slave(
@@ -296,10 +300,11 @@ impl Cluster {
                 self.stop_broker()?;
                 self.start_broker()
             }
-            "kill-broker" => {
+            "restart-killed-broker" => {
                 self.kill_broker()?;
                 self.start_broker()
             }
+            "kill-broker" => self.kill_broker(),
             "stop-broker" => self.stop_broker(),
             "start-broker" => self.start_broker(),
             "add-slave" => self.add_slave(),

@@ -23,7 +23,7 @@ use crate::cluster::{Cluster, Mode, Spec};
 use crate::logs;
 use crate::scenarios::{
     BUSY_CLUSTER_KEYS, CLIENTS, EXPIRING_CLUSTER_KEYS, FIRST_CLUSTER_KEYS, OVERLOADED_CLUSTER_KEYS,
-    Place, SCENARIOS, SECOND_CLUSTER_KEYS, Scenario, THIRD_CLUSTER_KEYS,
+    Place, SCENARIOS, SECOND_CLUSTER_KEYS, SYNCING_CLUSTER_KEYS, Scenario, THIRD_CLUSTER_KEYS,
 };
 use crate::seat::{Question, Seat, stages};
 use crate::servers::Servers;
@@ -41,13 +41,15 @@ const THIRD: &str = "third";
 const EXPIRING: &str = "expiring";
 const OVERLOADED: &str = "overloaded";
 const BUSY: &str = "busy";
+const SYNCING: &str = "syncing";
 /// The clusters that nothing disturbs: who runs there, and their broker's keys.
-const UNDISTURBED: [(&str, Place, Keys); 5] = [
+const UNDISTURBED: [(&str, Place, Keys); 6] = [
     (FIRST, Place::First, FIRST_CLUSTER_KEYS),
     (THIRD, Place::Third, THIRD_CLUSTER_KEYS),
     (EXPIRING, Place::Expiring, EXPIRING_CLUSTER_KEYS),
     (OVERLOADED, Place::Overloaded, OVERLOADED_CLUSTER_KEYS),
     (BUSY, Place::Busy, BUSY_CLUSTER_KEYS),
+    (SYNCING, Place::Syncing, SYNCING_CLUSTER_KEYS),
 ];
 
 type Keys = &'static [(&'static str, &'static str)];
@@ -277,6 +279,7 @@ impl<'a> Run<'a> {
             (Place::Second, SECOND),
             (Place::Overloaded, OVERLOADED),
             (Place::Busy, BUSY),
+            (Place::Syncing, SYNCING),
             (Place::Third, THIRD),
             (Place::First, FIRST),
         ] {

@@ -66,6 +66,13 @@ pub const BUSY_CLUSTER_KEYS: &[(&str, &str)] = &[
     ("sendThreadPoolQueueCapacity", "5"),
 ];
 
+/// Broker keys of the syncing cluster: every message is on disk before it is answered, and its sender told that there is no
+/// slave.
+pub const SYNCING_CLUSTER_KEYS: &[(&str, &str)] = &[
+    ("brokerRole", "SYNC_MASTER"),
+    ("flushDiskType", "SYNC_FLUSH"),
+];
+
 /// Where a scenario runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -81,6 +88,8 @@ pub enum Place {
     Overloaded,
     /// The busy cluster: one name server, [`BUSY_CLUSTER_KEYS`]. Nothing disturbs it.
     Busy,
+    /// The syncing cluster: one name server, [`SYNCING_CLUSTER_KEYS`]. Nothing disturbs it.
+    Syncing,
     /// The second cluster, whose servers are stopped meanwhile: one scenario after the other, all clients at once, so
     /// that each change is made once for all of them.
     Disturbed,
@@ -139,6 +148,13 @@ const fn busy(name: &'static str) -> Scenario {
     }
 }
 
+const fn syncing(name: &'static str) -> Scenario {
+    Scenario {
+        name,
+        place: Place::Syncing,
+    }
+}
+
 const fn disturbed(name: &'static str) -> Scenario {
     Scenario {
         name,
@@ -150,9 +166,12 @@ const fn disturbed(name: &'static str) -> Scenario {
 pub const SCENARIOS: &[Scenario] = &[
     expiring("expired_offset_moves"),
     expiring("expired_while_read"),
+    expiring("lock_expires"),
     overloaded("overload_async"),
     overloaded("overload_oneway"),
     busy("overload_log_held"),
+    syncing("wait_or_not"),
+    third("class_filter"),
     third("sql_changed"),
     third("sql_retried"),
     third("sql_pushed"),
@@ -189,6 +208,7 @@ pub const SCENARIOS: &[Scenario] = &[
     first("seek_clients_asked"),
     first("seek_refused"),
     first("pull_results"),
+    first("pull_portions"),
     first("pull_offsets"),
     first("pull_blocks_until_message"),
     first("topic_created_by_client"),
@@ -234,10 +254,12 @@ pub const SCENARIOS: &[Scenario] = &[
     first("kind_compressed"),
     first("kind_units"),
     first("kind_batches"),
+    first("kind_unique_keys"),
     third("request_not_stored"),
     second("late_consumer_from_timestamp"),
     second("late_consumer_from_first"),
     second("late_consumer_from_last"),
+    second("pull_portions_on_disk"),
     second("refuse_no_such_topic"),
     second("refuse_auto_creation_off"),
     third("transaction_given_up"),
@@ -264,6 +286,7 @@ pub const SCENARIOS: &[Scenario] = &[
     disturbed("one_of_two_namesrvs_down"),
     disturbed("namesrv_restarted"),
     disturbed("slave_reads"),
+    disturbed("slave_reads_master_killed"),
 ];
 
 #[cfg(test)]

@@ -41,18 +41,16 @@ impl Running {
     /// Whether no further stage may begin, and no change be made that it has not asked for.
     fn holds_up_others(&self) -> bool {
         match self.scenario.place {
-            Place::First | Place::Third | Place::Expiring | Place::Overloaded | Place::Busy => {
-                false
-            }
             Place::Second | Place::Disturbed => true,
             Place::LivesOn => !self.answered,
+            _ => false,
         }
     }
 
     fn is_calm(&self) -> bool {
-        matches!(
+        !matches!(
             self.scenario.place,
-            Place::First | Place::Second | Place::Third | Place::Overloaded | Place::Busy
+            Place::Expiring | Place::Disturbed | Place::LivesOn
         )
     }
 }

@@ -14,9 +14,10 @@ const MUTATIONS: &[(&str, Option<&str>)] = &[
     ("more than a long holds", Some("9223372036854775808")),
     ("a path", Some("../../etc")),
     ("other letters", Some("名字")),
+    ("300 letters", Some("{long}")),
 ];
 
-/// One request. In its fields `{place}`, `{id}` … stand for what the server itself gave ([`crate::server::Facts`]).
+/// One request. In its fields `{place}`, `{id}`, `{long}` … stand for what the server itself gave ([`crate::server::Facts`]).
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     /// As in `differences.txt`.

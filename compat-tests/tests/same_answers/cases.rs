@@ -1,6 +1,8 @@
 //! The requests, by family.
 
 mod admin;
+pub(crate) use clients::live_member;
+
 mod clients;
 pub(crate) mod cut;
 pub(crate) mod namesrv;

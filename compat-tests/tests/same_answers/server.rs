@@ -17,6 +17,7 @@ use remoting::outbound::Outbound;
 use store::Record;
 
 use crate::case::Case;
+use crate::log::LogTail;
 
 /// A server that has not answered after so long does not answer: none of these requests waits for anything.
 const ANSWER_LIMIT: Duration = Duration::from_secs(4);
@@ -41,7 +42,8 @@ pub(crate) struct Server {
     facts: Vec<(&'static str, String)>,
 }
 
-struct Connection {
+/// One connection, on which one request after the other is answered.
+pub(crate) struct Connection {
     stream: TcpStream,
     input: BytesMut,
 }
@@ -75,8 +77,18 @@ impl Server {
             addr: cluster.broker_addr(),
             cluster,
             connection: None,
-            facts: Vec::new(),
+            facts: vec![("long", "x".repeat(300))],
         }
+    }
+
+    /// Its broker's log, from its end on.
+    pub(crate) fn log(&self) -> LogTail {
+        LogTail::new(self.cluster.store().join("commitlog"))
+    }
+
+    /// A further connection.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(&self.addr)
     }
 
     /// From now on the name server is asked, not the broker.
@@ -168,7 +180,7 @@ impl Server {
 }
 
 impl Connection {
-    pub(crate) fn open(addr: &str) -> Connection {
+    fn open(addr: &str) -> Connection {
         let stream = TcpStream::connect(addr).expect("connects");
         stream.set_nodelay(true).expect("no delay");
         Connection {
@@ -177,7 +189,8 @@ impl Connection {
         }
     }
 
-    fn call(&mut self, command: Command) -> Answer {
+    /// Sends a request and waits for its answer.
+    pub(crate) fn call(&mut self, command: Command) -> Answer {
         let opaque = command.opaque;
         let mut out = Outbound::default();
         frame::encode(command, &mut out);
@@ -185,15 +198,24 @@ impl Connection {
         if self.stream.write_all(&bytes).is_err() {
             return Answer::Closed;
         }
+        self.read(|reply| reply.is_response() && reply.opaque == opaque)
+    }
+
+    /// Waits for what the server asks of its client under `code`.
+    pub(crate) fn asked(&mut self, code: i32) -> Answer {
+        self.read(|request| !request.is_response() && request.code == code)
+    }
+
+    fn read(&mut self, wanted: impl Fn(&Command) -> bool) -> Answer {
         let end = Instant::now() + ANSWER_LIMIT;
         let mut some = [0; 1 << 16];
         loop {
             if let Some(frame) =
                 frame::take_frame(&mut self.input, FRAME_LIMIT_BYTES).expect("a frame")
             {
-                let reply = frame::decode(frame).expect("a command");
-                if reply.is_response() && reply.opaque == opaque {
-                    return Answer::Reply(Box::new(reply));
+                let command = frame::decode(frame).expect("a command");
+                if wanted(&command) {
+                    return Answer::Reply(Box::new(command));
                 }
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What is due is delivered, once, in order, and through every crash and every bad entry.
+//! What is due is delivered, once, in order, and through every crash and every bad entry (KNOWN-BUGS R11).
 
 use super::super::testing::{
     Bench, JAVA, LATE_MS, bodies, deliver_all, deliver_everything, level, message, records, send,

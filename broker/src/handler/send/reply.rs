@@ -6,7 +6,7 @@
 //!
 //! The client that asked is on a connection of its own, so the reply waits for it as a future of the replier's
 //! connection. The rule that is easy to break: the reply is stored whether or not it could be handed over, and what its
-//! sender hears of is the handing over alone; what could not be stored was still received.
+//! sender hears of is the handing over alone, and where it is stored; what could not be stored was still received.
 //!
 //! Java 4.7.0 `broker/processor/ReplyMessageProcessor.java`, `broker/client/net/Broker2Client.java` (`callClient`).
 //! Different, see COMPATIBILITY.md: a stored reply keeps the bits that say how its body is compressed.
@@ -72,15 +72,24 @@ async fn hand_over(
         trace_on: Some(broker.config.trace_on),
         ..SendReply::default()
     };
-    if broker.config.store_reply_message
-        && let Some(stored) = store(&broker, peer, request, target).await
-    {
+    let stored = match broker.config.store_reply_message {
+        true => store(&broker, peer, request, target).await,
+        false => None,
+    };
+    if let Some(stored) = &stored {
         let mut msg_id = String::new();
         broker.message_ids.push(&mut msg_id, stored.log_offset);
         reply.msg_id = msg_id.into();
         reply.queue_offset = stored.queue_offset.0;
     }
-    pushed.map(|()| Command::success_with(&reply))
+    match pushed {
+        Ok(()) => Ok(Command::success_with(&reply)),
+        Err(refusal) if stored.is_some() => Ok(Command {
+            code: refusal.code,
+            ..Command::success_with(&reply).with_remark(refusal.remark)
+        }),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Pushes the reply to the client its properties name, and waits until that has it.

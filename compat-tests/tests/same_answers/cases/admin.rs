@@ -1,4 +1,4 @@
-//! Administrators' requests: 17, 200, 202, 208, 215, 222, 300, 303, 314, 323; and the end of a transaction, 37.
+//! Administrators' requests: 17, 200, 202, 207, 208, 215, 222, 300, 301, 303, 314, 323; and the end of a transaction, 37.
 
 use remoting::code::request;
 
@@ -51,6 +51,23 @@ pub(crate) fn cases() -> Vec<Case> {
     }
     cases.extend(made.damaged());
     cases.extend(group("G_made", true, true).with_damaged_bodies());
+    for (what, name) in [
+        ("long", &*"x".repeat(300)),
+        ("a path", "../../etc"),
+        ("other letters", "名字"),
+    ] {
+        let mut named = group(name, true, true);
+        named.name = format!("200: group {what}");
+        cases.push(named);
+    }
+    let gone = [("groupName", "G_gone")];
+    cases.extend(Case::new("207", request::DELETE_SUBSCRIPTIONGROUP, &gone).damaged());
+    let filter_server = [("filterServerAddr", "127.0.0.1:1")];
+    cases.push(Case::new(
+        "301",
+        request::REGISTER_FILTER_SERVER,
+        &filter_server,
+    ));
     let named = |name: &str, code, field: &str| Case::new(name, code, &[(field, TOPIC)]).damaged();
     cases.extend(named("202", request::GET_TOPIC_STATS_INFO, "topic"));
     cases.extend(named("300", request::QUERY_TOPIC_CONSUME_BY_WHO, "topic"));

@@ -38,8 +38,45 @@ pub(crate) fn cases() -> Vec<Case> {
             .into_bytes();
         cases.push(case);
     }
+    cases.extend(odd_names());
     cases.extend(bodies());
     cases.extend(asked_for());
+    cases
+}
+
+/// Groups and topics in bodies that no client would name so.
+fn odd_names() -> Vec<Case> {
+    let lock = r#"{"clientId":"c","consumerGroup":"GROUP","mqSet":[{"brokerName":"broker-a","queueId":QUEUE,"topic":"TOPIC"}]}"#;
+    let mut cases = Vec::new();
+    let long = "x".repeat(300);
+    for (what, name) in [
+        ("long", &*long),
+        ("a path", "../../etc"),
+        ("other letters", "名字"),
+    ] {
+        cases.push(heartbeat(&format!("34: group {what}"), name, "CLUSTERING"));
+        let mut topic = heartbeat(&format!("34: topic {what}"), "G_beats", "CLUSTERING");
+        let told = r#""topic":"A""#;
+        topic.body = String::from_utf8_lossy(&topic.body)
+            .replace(told, &format!(r#""topic":"{name}""#))
+            .into_bytes();
+        cases.push(topic);
+        for (code, number) in [
+            (request::LOCK_BATCH_MQ, "41"),
+            (request::UNLOCK_BATCH_MQ, "42"),
+        ] {
+            for (part, group, topic) in [("group", name, TOPIC), ("topic", "G", name)] {
+                let case = Case::new(&format!("{number}: {part} {what}"), code, &[]);
+                let body = lock.replace("GROUP", group).replace("TOPIC", topic);
+                cases.push(case.body(body.replace("QUEUE", "0")));
+            }
+        }
+    }
+    for queue in ["-1", "4", "2147483647", "2147483648", "\"x\""] {
+        let case = Case::new(&format!("41: queue {queue}"), request::LOCK_BATCH_MQ, &[]);
+        let body = lock.replace("GROUP", "G_lock").replace("TOPIC", TOPIC);
+        cases.push(case.body(body.replace("QUEUE", queue)));
+    }
     cases
 }
 

@@ -66,6 +66,9 @@ pub(crate) fn cases() -> Vec<Case> {
     ] {
         cases.push(base.with(&format!("tags {what}"), "subscription", expression));
     }
+    for flag in ["12", "36", "-3", "2147483645"] {
+        cases.push(base.with(&format!("sysFlag {flag}"), "sysFlag", flag));
+    }
     for kind in ["SQL92", "CLASS", "tag", ""] {
         cases.push(base.with(&format!("expression type {kind}"), "expressionType", kind));
     }

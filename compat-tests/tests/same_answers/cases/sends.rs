@@ -1,4 +1,4 @@
-//! Sends: 10, 310, 320, and 36.
+//! Sends: 10, 310, 320, replies: 324, 325, and 36.
 
 use remoting::code::request;
 
@@ -115,6 +115,34 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(bodies(&send));
     cases.extend(batches());
     cases.extend(given_back());
+    cases.extend(replies());
+    cases
+}
+
+/// 324 and 325, to a client that is not there: stored all the same.
+fn replies() -> Vec<Case> {
+    let to_nobody = "REPLY_TO_CLIENT\u{1}127.0.0.9@nobody\u{2}";
+    let mut cases = Vec::new();
+    for (mut reply, name, topic, properties) in [
+        (in_words("324"), "324", "topic", "properties"),
+        (plain("325"), "325", "b", "i"),
+    ] {
+        reply.code = match name {
+            "324" => request::SEND_REPLY_MESSAGE,
+            _ => request::SEND_REPLY_MESSAGE_V2,
+        };
+        let reply = reply.with("", topic, "DefaultCluster_REPLY_TOPIC");
+        cases.extend(reply.with("", properties, to_nobody).damaged());
+        for (what, text) in [
+            (
+                "properties of 40,000 bytes",
+                format!("{to_nobody}p\u{1}{}", "v".repeat(40_000)),
+            ),
+            ("to nobody", String::new()),
+        ] {
+            cases.push(reply.with(what, properties, &text));
+        }
+    }
     cases
 }
 
@@ -184,14 +212,14 @@ fn batches() -> Vec<Case> {
     };
     let one = inner(b"body", b"");
     let whole = [one.clone(), inner(b"b", b"a\x01b\x02"), inner(b"", b"")].concat();
-    let mut cases = vec![
-        batch("one message", one.clone()),
+    let mut cases = batch("one message", one.clone()).damaged();
+    cases.extend([
         batch("of three", whole.clone()).with("in another topic", "b", "Batch"),
         batch("nothing", Vec::new()),
         batch("no batch", b"what is this".to_vec()),
         batch("to a retry topic", one.clone()).with("", "b", "%RETRY%G"),
         batch("topic of 128", one.clone()).with("", "b", &"t".repeat(128)),
-    ];
+    ]);
     for cut in [1, 3, 4, 8, 19, 20, 23, 25] {
         let body = one.get(..one.len().saturating_sub(cut)).unwrap_or(&[]);
         cases.push(batch(&format!("cut by {cut}"), body.to_vec()));

@@ -106,6 +106,13 @@ final class Api {
         return calls(producer).getRemotingClient().invokeSync(addr, request, limitMs);
     }
 
+    /** The same without an answer. */
+    static void oneway(DefaultMQProducer producer, String addr, int code, byte[] body) throws Exception {
+        RemotingCommand request = RemotingCommand.createRequestCommand(code, null);
+        request.setBody(body);
+        calls(producer).getRemotingClient().invokeOneway(addr, request, 10_000);
+    }
+
     /** Addresses to which the client has a connection. */
     static Set<String> connections(DefaultMQProducer producer) throws ReflectiveOperationException {
         Set<String> addresses = new TreeSet<>();

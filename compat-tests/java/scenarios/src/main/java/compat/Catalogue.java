@@ -35,6 +35,9 @@ final class Catalogue {
         ALL.put("pull_blocks_until_message", Pulling::block);
         ALL.put("pull_blocks_until_timeout", Pulling::blockTimeout);
 
+        ALL.put("pull_portions", Pulling::portions);
+        ALL.put("pull_portions_on_disk", Pulling::portions);
+
         ALL.put("pull_refused", Corners::refused);
         ALL.put("pull_may_not_broadcast", Corners::mayNotBroadcast);
         ALL.put("pull_offset_moved", Corners::offsetMoved);
@@ -76,6 +79,7 @@ final class Catalogue {
         ALL.put("orderly_dead_letter", Ordered::deadLetter);
         ALL.put("orderly_lives_through_restart", Ordered::livesThroughRestart);
         ALL.put("locks_by_hand", Ordered::locksByHand);
+        ALL.put("lock_expires", Ordered::lockExpires);
 
         ALL.put("sql_pushed", Filters::pushed);
         ALL.put("sql_pulled", Filters::pulled);
@@ -84,12 +88,12 @@ final class Catalogue {
         ALL.put("sql_retried", Filters::retried);
         ALL.put("sql_unknown", Filters::unknown);
 
-        ALL.put("request_reply", RequestReply::answered);
-        ALL.put("request_unaided", RequestReply::unaided);
-        ALL.put("request_timeout", RequestReply::timeout);
-        ALL.put("request_reconnects", RequestReply::reconnects);
+        ALL.put("request_reply", RequestReply.between(RequestReply::answered));
+        ALL.put("request_unaided", RequestReply.between(RequestReply::unaided));
+        ALL.put("request_timeout", RequestReply.between(RequestReply::timeout));
+        ALL.put("request_reconnects", RequestReply.between(RequestReply::reconnects));
         ALL.put("request_refused", RequestReply::refused);
-        ALL.put("request_not_stored", RequestReply::notStored);
+        ALL.put("request_not_stored", RequestReply.between(RequestReply::notStored));
 
         ALL.put("lite_pull_subscribe", LitePull::subscribe);
         ALL.put("lite_pull_assign", LitePull::assign);
@@ -101,6 +105,11 @@ final class Catalogue {
         ALL.put("kind_compressed", Kinds::compressed);
         ALL.put("kind_units", Kinds::units);
         ALL.put("kind_batches", Kinds::batches);
+        ALL.put("kind_unique_keys", Kinds::uniqueKeys);
+
+        ALL.put("class_filter", ClassFilter::refused);
+
+        ALL.put("wait_or_not", Waiting::orNot);
 
         ALL.put("flow_own_limits", Flow::ownLimits);
         ALL.put("flow_suspended", Flow::suspended);
@@ -130,6 +139,7 @@ final class Catalogue {
         ALL.put("one_of_two_namesrvs_down", Restarts::oneNamesrvDown);
         ALL.put("namesrv_restarted", Restarts::namesrv);
         ALL.put("slave_reads", Slaves::reads);
+        ALL.put("slave_reads_master_killed", Slaves::masterKilled);
 
         ALL.put("delayed_default_levels", Delayed::defaultLevels);
         ALL.put("delayed_configured_levels", Delayed::configuredLevels);

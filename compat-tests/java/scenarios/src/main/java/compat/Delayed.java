@@ -1,10 +1,8 @@
 package compat;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -12,15 +10,12 @@ import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
-import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 /**
  * Messages that come later. The time of a delivery is the broker's: the store time of what is delivered, held against the
  * client's time of the send and the delay. Both run on one machine.
  */
 final class Delayed {
-    private static final int SEND_MESSAGE = 10;
-    private static final int SEND_BATCH_MESSAGE = 320;
     /** Java's timer comes up to a second late when it has just started, and this machine may be busy. */
     private static final long LATENESS_LIMIT_MS = 5_000;
 
@@ -144,7 +139,7 @@ final class Delayed {
 
     /** Killed while messages wait: all come, perhaps one twice, and none before its time. */
     static void kill(Scene scene) throws Exception {
-        acrossA(scene, "kill-broker");
+        acrossA(scene, "restart-killed-broker");
     }
 
     private static void acrossA(Scene scene, String change) throws Exception {
@@ -175,47 +170,12 @@ final class Delayed {
         first.setDelayTimeLevel(1);
         second.setDelayTimeLevel(1);
         scene.observe("batch", Check.refused("batch", () -> scene.producer().send(Arrays.asList(first, second))));
-        scene.observe("raw batch", raw(scene, topic, SEND_BATCH_MESSAGE, "1"));
-        scene.observe("no number", raw(scene, topic, SEND_MESSAGE, "x"));
-        scene.observe("no int", raw(scene, topic, SEND_MESSAGE, "2147483648"));
-        scene.observe("below 0", raw(scene, topic, SEND_MESSAGE, "-1"));
+        scene.observe("raw batch", RawSend.answer(scene, RawSend.BATCH, topic, "DELAY\u00011\u0002"));
+        scene.observe("no number", RawSend.answer(scene, RawSend.MESSAGE, topic, "DELAY\u0001x\u0002"));
+        scene.observe("no int", RawSend.answer(scene, RawSend.MESSAGE, topic, "DELAY\u00012147483648\u0002"));
+        scene.observe("below 0", RawSend.answer(scene, RawSend.MESSAGE, topic, "DELAY\u0001-1\u0002"));
         // The connection took no harm, and nothing was stored but the one that waits for nothing.
         Check.equal(1L, scene.producer().send(Scene.message(topic, "T", "k")).getQueueOffset(), "offset");
-    }
-
-    private static String raw(Scene scene, String topic, int code, String level) throws Exception {
-        Map<String, String> fields = new HashMap<>();
-        fields.put("producerGroup", scene.group("raw"));
-        fields.put("topic", topic);
-        fields.put("defaultTopic", "TBW102");
-        fields.put("defaultTopicQueueNums", "1");
-        fields.put("queueId", "0");
-        fields.put("sysFlag", "0");
-        fields.put("bornTimestamp", Long.toString(System.currentTimeMillis()));
-        fields.put("flag", "0");
-        fields.put("properties", "DELAY\u0001" + level + "\u0002");
-        fields.put("reconsumeTimes", "0");
-        fields.put("unitMode", "false");
-        fields.put("batch", Boolean.toString(code == SEND_BATCH_MESSAGE));
-        byte[] body = code == SEND_BATCH_MESSAGE ? oneOfABatch() : new byte[] {1};
-        // The client reads 320 with one-letter names; 10 takes whole ones.
-        RemotingCommand answer = Api.call(scene.producer(), scene.cluster.broker, code,
-            code == SEND_BATCH_MESSAGE ? oneLetter(fields) : fields, body);
-        return "code=" + answer.getCode() + " " + answer.getRemark();
-    }
-
-    private static byte[] oneOfABatch() {
-        ByteBuffer one = ByteBuffer.allocate(23);
-        one.putInt(23).putInt(0).putInt(0).putInt(0).putInt(1).put((byte) 1).putShort((short) 0);
-        return one.array();
-    }
-
-    private static Map<String, String> oneLetter(Map<String, String> fields) {
-        List<String> names = List.of("producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag",
-            "bornTimestamp", "flag", "properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes", "batch");
-        Map<String, String> letters = new HashMap<>();
-        fields.forEach((name, value) -> letters.put(String.valueOf((char) ('a' + names.indexOf(name))), value));
-        return letters;
     }
 
     private static String send(Scene scene, String topic, String tag, String key, int level) throws Exception {

@@ -186,19 +186,18 @@ final class Filters {
             "queueId", "0", "queueOffset", "0", "maxMsgNums", "32", "sysFlag", "0", "commitOffset", "0",
             "suspendTimeoutMillis", "0"));
         fields.put("subVersion", "0");
-        scene.observe("its filter", code(scene, fields));
+        scene.observe("its filter", pull(scene, fields));
         fields.put("subVersion", Long.toString(Long.MAX_VALUE));
-        scene.observe("of a version to come", code(scene, fields));
+        scene.observe("of a version to come", pull(scene, fields));
         fields.put("sysFlag", "4");
         fields.put("expressionType", "SQL92");
         fields.put("subscription", "");
-        scene.observe("with an empty expression", code(scene, fields));
+        scene.observe("with an empty expression", pull(scene, fields));
         fields.put("subscription", "name > 'w'");
-        scene.observe("with a mistaken expression", code(scene, fields));
+        scene.observe("with a mistaken expression", pull(scene, fields));
     }
 
-    private static String code(Scene scene, Map<String, String> fields) throws Exception {
-        var answer = Api.call(scene.producer(), scene.cluster.broker, PULL_MESSAGE, fields, null);
-        return "code=" + answer.getCode() + " " + answer.getRemark();
+    private static String pull(Scene scene, Map<String, String> fields) throws Exception {
+        return RawSend.text(Api.call(scene.producer(), scene.cluster.broker, PULL_MESSAGE, fields, null));
     }
 }

@@ -5,10 +5,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -17,6 +17,9 @@ import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageAccessor;
+import org.apache.rocketmq.common.message.MessageClientExt;
+import org.apache.rocketmq.common.message.MessageClientIDSetter;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 
@@ -26,8 +29,8 @@ final class Kinds {
     /** Behind size, magic code, CRC, queue, flag and both offsets. */
     private static final int SYS_FLAG_AT = 36;
     private static final int GET_ALL_TOPIC_CONFIG = 21;
-    private static final int SEND_BATCH_MESSAGE = 320;
     private static final int COMPRESSED = 1;
+    private static final String UNIQ_KEY = "UNIQ_KEY";
 
     private Kinds() {
     }
@@ -127,26 +130,51 @@ final class Kinds {
         Message retry = Scene.message("%RETRY%" + scene.group("one"), "T", "k");
         scene.observe("to a retry topic", Check.refused("retry topic", () -> producer.send(List.of(retry, retry))));
         // What no client sends: as if its checks had been passed by.
-        scene.observe("raw: delayed", raw(scene, topic, "DELAY\u00011\u0002"));
-        scene.observe("raw: to a long topic", raw(scene, "t".repeat(300), ""));
-        scene.observe("raw: to a queue that is not there", raw(scene, topic, "", 9));
+        scene.observe("raw: delayed", RawSend.answer(scene, RawSend.BATCH, topic, "DELAY\u00011\u0002"));
+        scene.observe("raw: to a long topic", RawSend.answer(scene, RawSend.BATCH, "t".repeat(300), ""));
+        scene.observe("raw: to a queue that is not there", RawSend.answer(scene, RawSend.BATCH, topic, 9, ""));
     }
 
-    private static String raw(Scene scene, String topic, String properties) throws Exception {
-        return raw(scene, topic, properties, 0);
-    }
-
-    private static String raw(Scene scene, String topic, String properties, int queue) throws Exception {
-        String[] values = {"P_raw", topic, "TBW102", "4", Integer.toString(queue), "0", "1700000000000", "0", properties, "0", "false", "0", "true"};
-        Map<String, String> fields = new HashMap<>();
-        for (int i = 0; i < values.length; i++) {
-            fields.put(String.valueOf((char) ('a' + i)), values[i]);
+    /** The key that a client gives each message, or its user before it: kept through all, the id of the message, and found by. */
+    static void uniqueKeys(Scene scene) throws Exception {
+        String topic = scene.topic();
+        scene.createTopic(topic, 1);
+        DefaultMQProducer producer = scene.producer();
+        Inbox inbox = scene.consume("one", topic, "*");
+        Message own = keyed(topic, "own", 0);
+        Message delayed = keyed(topic, "delayed", 1);
+        for (Message message : List.of(own, own, delayed)) {
+            SendResult result = producer.send(message);
+            Check.equal(message.getProperty(UNIQ_KEY), result.getMsgId(), "id in the answer");
+            long sent = System.currentTimeMillis();
+            scene.await("another millisecond", () -> System.currentTimeMillis() > sent);
         }
-        // One message: total, magic, CRC, flag, body and properties with their lengths.
-        ByteBuffer one = ByteBuffer.allocate(23);
-        one.putInt(23).putInt(0).putInt(0).putInt(0).putInt(1).put((byte) 'x').putShort((short) 0);
-        var answer = Api.call(scene.producer(), scene.cluster.broker, SEND_BATCH_MESSAGE, fields, one.array());
-        return "code=" + answer.getCode() + " " + answer.getRemark();
+        Message given = Scene.message(topic, "T", "given");
+        producer.send(given);
+        Check.that(given.getProperty(UNIQ_KEY) != null, "the client gave no key");
+        RawSend.answer(scene, RawSend.MESSAGE, topic, "KEYS\u0001none\u0002");
+
+        Map<String, String> keys = Map.of("own", own.getProperty(UNIQ_KEY), "delayed", delayed.getProperty(UNIQ_KEY),
+            "given", given.getProperty(UNIQ_KEY));
+        for (MessageExt got : inbox.await(5, 45_000)) {
+            Check.equal(keys.get(got.getKeys()), got.getProperty(UNIQ_KEY), "key of " + got.getKeys());
+            String offsetId = ((MessageClientExt) got).getOffsetMsgId();
+            Check.equal(keys.getOrDefault(got.getKeys(), offsetId), got.getMsgId(), "id of " + got.getKeys());
+            Check.equal(got.getKeys(), producer.viewMessage(topic, offsetId).getKeys(), "message of the offset id");
+        }
+        for (Map.Entry<String, String> entry : new TreeMap<>(keys).entrySet()) {
+            MessageExt found = scene.await(entry.getKey(), () -> producer.viewMessage(topic, entry.getValue()));
+            scene.observe("found by the key of " + entry.getKey(), found.getKeys() + " at " + found.getQueueOffset());
+        }
+    }
+
+    private static Message keyed(String topic, String key, int delayLevel) {
+        Message message = Scene.message(topic, "T", key);
+        MessageAccessor.putProperty(message, UNIQ_KEY, MessageClientIDSetter.createUniqID());
+        if (delayLevel > 0) {
+            message.setDelayTimeLevel(delayLevel);
+        }
+        return message;
     }
 
     /** {@code topicSysFlag} as the broker has it; null while there is no such topic. */

@@ -14,7 +14,9 @@ import org.apache.rocketmq.common.MQVersion;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.remoting.RPCHook;
 import org.apache.rocketmq.remoting.exception.RemotingTimeoutException;
+import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 /**
  * The lite pull consumer of 4.6 and later: pulls in the background, polled by its user. 5.x sends its pulls under a code of
@@ -23,6 +25,7 @@ import org.apache.rocketmq.remoting.exception.RemotingTimeoutException;
 final class LitePull {
     private static final String LITE = "org.apache.rocketmq.client.consumer.DefaultLitePullConsumer";
     private static final long POLL_MS = 200;
+    private static final int PULL_MESSAGE = 11;
     private static final int LITE_PULL_MESSAGE = 361;
 
     private LitePull() {
@@ -70,10 +73,11 @@ final class LitePull {
         if (absent(scene)) {
             return;
         }
+        RPCHook code = code(scene);
         String topic = scene.topic();
         List<MessageQueue> queues = scene.createTopic(topic, 4);
-        Polled first = new Polled(scene, "pair", lite -> lite.subscribe(topic, "TagA || TagB"));
-        Polled second = new Polled(scene, "pair", lite -> lite.subscribe(topic, "TagA || TagB"));
+        Polled first = new Polled(scene, code, "pair", lite -> lite.subscribe(topic, "TagA || TagB"));
+        Polled second = new Polled(scene, code, "pair", lite -> lite.subscribe(topic, "TagA || TagB"));
         scene.await("both have queues", () -> {
             // Until both are known to each other one of them may have them all; so there is always something to get.
             scene.send(topic, "TagA", "probe" + System.nanoTime() + "_", 4);
@@ -112,7 +116,7 @@ final class LitePull {
         first.stop();
         second.stop();
 
-        Polled third = new Polled(scene, "pair", lite -> lite.subscribe(topic, "*"));
+        Polled third = new Polled(scene, code, "pair", lite -> lite.subscribe(topic, "*"));
         List<String> later = scene.send(topic, "TagC", "later", 8);
         scene.await("what came later", () -> third.keys().containsAll(later));
         Check.equal(new TreeSet<>(later), new TreeSet<>(third.keys()), "messages behind the committed offsets");
@@ -123,6 +127,7 @@ final class LitePull {
         if (absent(scene)) {
             return;
         }
+        RPCHook code = code(scene);
         String topic = scene.topic();
         List<MessageQueue> queues = Scene.sorted(scene.createTopic(topic, 3));
         MessageQueue zero = queues.get(0);
@@ -133,7 +138,7 @@ final class LitePull {
                 send(scene, queue, i);
             }
         }
-        Polled puller = new Polled(scene, "one", lite -> lite.assign(List.of(zero, one)));
+        Polled puller = new Polled(scene, code, "one", lite -> lite.assign(List.of(zero, one)));
         Check.equal(Set.copyOf(queues), Set.copyOf(puller.lite.fetchMessageQueues(topic)), "queues of the topic");
         puller.await(zero, 0, 10);
         puller.await(one, 0, 10);
@@ -177,24 +182,45 @@ final class LitePull {
         scene.producer().send(Scene.message(queue.getTopic(), "T", "q" + queue.getQueueId() + "m" + number), queue);
     }
 
-    /** Whether there is nothing to try: the client has no such consumer, or the broker leaves its pulls unanswered. */
-    private static boolean absent(Scene scene) throws Exception {
-        if (!Api.has(LITE)) {
+    private static boolean absent(Scene scene) {
+        boolean absent = !Api.has(LITE);
+        if (absent) {
             scene.observe("lite pull", "this client has none");
-            return true;
         }
+        return absent;
+    }
+
+    /**
+     * Under which code the consumers' pulls go out: under the client's own, or, where the broker leaves 5.x's code unanswered as
+     * Java 4.7.0 does, under that of 4.x. All else of them is alike.
+     */
+    private static RPCHook code(Scene scene) throws Exception {
         if (MQVersion.getVersionDesc(MQVersion.CURRENT_VERSION).startsWith("V4")) {
-            return false;
+            return null;
         }
         Map<String, String> fields = Map.of("consumerGroup", scene.group("probe"), "topic", "TBW102", "queueId", "0", "queueOffset", "0",
             "maxMsgNums", "1", "sysFlag", "20", "commitOffset", "0", "suspendTimeoutMillis", "0", "subVersion", "0", "subscription", "*");
         try {
             Api.call(scene.producer(), scene.cluster.broker, LITE_PULL_MESSAGE, fields, null, 2_000);
             scene.observe("pulls under 361", "answered");
-            return false;
+            return null;
         } catch (RemotingTimeoutException unanswered) {
             scene.observe("pulls under 361", "no answer");
-            return true;
+            return new Recoded();
+        }
+    }
+
+    /** Has a client send its lite pulls under the code that 4.x knows. */
+    private static final class Recoded implements RPCHook {
+        @Override
+        public void doBeforeRequest(String addr, RemotingCommand request) {
+            if (request.getCode() == LITE_PULL_MESSAGE) {
+                request.setCode(PULL_MESSAGE);
+            }
+        }
+
+        @Override
+        public void doAfterResponse(String addr, RemotingCommand request, RemotingCommand response) {
         }
     }
 
@@ -211,9 +237,9 @@ final class LitePull {
         private final Thread thread;
         private volatile boolean stopped;
 
-        Polled(Scene scene, String which, Settings settings) throws Exception {
+        Polled(Scene scene, RPCHook hook, String which, Settings settings) throws Exception {
             this.scene = scene;
-            Object consumer = Class.forName(LITE).getConstructor(String.class).newInstance(scene.group(which));
+            Object consumer = Class.forName(LITE).getConstructor(String.class, RPCHook.class).newInstance(scene.group(which), hook);
             scene.instance((ClientConfig) consumer);
             lite = Api.as(Lite.class, consumer);
             lite.setAutoCommit(false);

@@ -20,6 +20,7 @@ import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 /** Orderly consumers: one consumer a queue at a time, in the queue's order, whoever comes and goes. */
 final class Ordered {
+    private static final long LOCK_LIMIT_MS = 75_000;
     private static final int LOCK_BATCH_MQ = 41;
     private static final int UNLOCK_BATCH_MQ = 42;
     private static final int QUEUES = 6;
@@ -222,6 +223,23 @@ final class Ordered {
         }
         scene.observe("lock without a group", code(raw(scene, LOCK_BATCH_MQ, "{\"clientId\":\"a\",\"mqSet\":[" + queues(0) + "]}")));
         scene.observe("b still locks 0", lock(scene, group, "b", 0));
+        Api.oneway(scene.producer(), scene.cluster.broker, UNLOCK_BATCH_MQ, body(group, "b", 0).getBytes(StandardCharsets.UTF_8));
+        scene.await("a gets 0, which b has given back one-way", () -> lock(scene, group, "a", 0).endsWith("[0]"));
+    }
+
+    /** A lock that nobody renews is another's after a minute, and not before; one that is renewed is not. */
+    static void lockExpires(Scene scene) throws Exception {
+        String group = scene.group("g");
+        lock(scene, group, "a", 0, 1);
+        long locked = System.nanoTime();
+        scene.await("a minute", LOCK_LIMIT_MS, () -> {
+            Thread.sleep(500);
+            lock(scene, group, "a", 1);
+            return lock(scene, group, "b", 0).endsWith("[0]");
+        });
+        long heldMs = (System.nanoTime() - locked) / 1_000_000;
+        Check.that(heldMs >= 60_000 && heldMs < 65_000, "a lock was held for " + heldMs + " ms");
+        scene.observe("b locks the one that was renewed", lock(scene, group, "b", 1));
     }
 
     private static String lock(Scene scene, String group, String client, int... ids) throws Exception {

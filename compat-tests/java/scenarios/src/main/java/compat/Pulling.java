@@ -1,6 +1,7 @@
 package compat;
 
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -9,6 +10,7 @@ import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullCallback;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.consumer.PullStatus;
+import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 
@@ -134,6 +136,24 @@ final class Pulling {
         long elapsed = (System.nanoTime() - start) / 1_000_000;
         Check.that(elapsed >= 950 && elapsed < 9_000, "held for " + elapsed + " ms, asked for 1000");
         scene.observe("after the hold", facts(result));
+    }
+
+    /** How many messages a pull brings at most, small ones and large ones: fewer where they count as on disk only. */
+    static void portions(Scene scene) throws Exception {
+        DefaultMQPullConsumer puller = scene.puller("one");
+        for (int bytes : new int[] {10, 3_000, 20_000, 300_000}) {
+            String topic = scene.topic(bytes + "b");
+            MessageQueue queue = scene.createTopic(topic, 1).get(0);
+            // What a client compresses would be of its own size.
+            byte[] noise = new byte[bytes];
+            new Random(bytes).nextBytes(noise);
+            int count = Math.min(40, 1_000_000 / bytes);
+            for (int i = 0; i < count; i++) {
+                scene.producer().send(new Message(topic, noise));
+            }
+            scene.await(count + " messages", () -> puller.maxOffset(queue) == count);
+            scene.observe("of " + bytes + " bytes", facts(puller.pull(queue, "*", 0, 100)));
+        }
     }
 
     /** Status and offsets of a pull, and how many messages came. */

@@ -1,9 +1,6 @@
 package compat;
 
-import java.nio.charset.StandardCharsets;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
@@ -11,11 +8,9 @@ import org.apache.rocketmq.client.consumer.MessageSelector;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageQueue;
-import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 /** What must be refused: class, code and text are observed, and compared with what Java's broker made of it. */
 final class Refusals {
-    private static final int SEND_MESSAGE = 10;
     private static final int MEBIBYTE = 1 << 20;
 
     private Refusals() {
@@ -47,33 +42,12 @@ final class Refusals {
         }
         scene.createTopic(scene.topic(), 1);
         for (String name : List.of("with blank", "../../escape", "TBW102")) {
-            scene.observe("raw send to " + name, rawSend(scene, name));
+            scene.observe("raw send to " + name, RawSend.answer(scene, RawSend.MESSAGE, name, ""));
         }
         scene.observe("creating a topic with a blank", Check.refused("createTopic", () -> {
             Api.createTopic(scene.producer(), Cluster.NAME, "with blank", 1);
             return "done";
         }));
-    }
-
-    private static String rawSend(Scene scene, String topic) throws Exception {
-        Map<String, String> fields = new HashMap<>();
-        fields.put("producerGroup", scene.group("raw"));
-        fields.put("topic", topic);
-        fields.put("defaultTopic", "TBW102");
-        fields.put("defaultTopicQueueNums", "4");
-        fields.put("queueId", "0");
-        fields.put("sysFlag", "0");
-        fields.put("bornTimestamp", Long.toString(System.currentTimeMillis()));
-        fields.put("flag", "0");
-        fields.put("properties", "");
-        fields.put("reconsumeTimes", "0");
-        fields.put("unitMode", "false");
-        fields.put("batch", "false");
-        return answer(Api.call(scene.producer(), scene.cluster.broker, SEND_MESSAGE, fields, "raw".getBytes(StandardCharsets.UTF_8)));
-    }
-
-    private static String answer(RemotingCommand answer) {
-        return "code=" + answer.getCode() + " " + answer.getRemark();
     }
 
     /** Queues that a topic does not have. */
@@ -98,7 +72,7 @@ final class Refusals {
         String unknown = scene.topic("none");
         MessageQueue queue = new MessageQueue(unknown, Cluster.BROKER, 0);
         scene.observe("send", Check.refused("send", () -> scene.producer().send(Scene.message(unknown, "T", "k"))));
-        scene.observe("send past the client's route", rawSend(scene, unknown));
+        scene.observe("send past the client's route", RawSend.answer(scene, RawSend.MESSAGE, unknown, ""));
         scene.observe("queues to publish", Check.refused("queues", () -> scene.producer().fetchPublishMessageQueues(unknown)));
         DefaultMQPullConsumer puller = scene.puller("one");
         scene.observe("queues to subscribe", Check.refused("queues", () -> puller.fetchSubscribeMessageQueues(unknown)));

@@ -63,7 +63,7 @@ final class Restarts {
         List<MessageQueue> queues = scene.createTopic(topic, 4);
         List<String> keys = new ArrayList<>(scene.send(topic, "T", "before", 80));
 
-        scene.ask("kill-broker");
+        scene.ask("restart-killed-broker");
 
         List<MessageExt> got = scene.consume("after", topic, "*").awaitExactly(keys);
         checkOffsetsDistinct(got);

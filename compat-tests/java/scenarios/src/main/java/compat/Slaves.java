@@ -1,10 +1,8 @@
 package compat;
 
 import java.lang.reflect.Field;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
@@ -18,14 +16,12 @@ import org.apache.rocketmq.client.impl.consumer.DefaultMQPushConsumerImpl;
 import org.apache.rocketmq.client.impl.consumer.ProcessQueue;
 import org.apache.rocketmq.client.impl.consumer.PullAPIWrapper;
 import org.apache.rocketmq.common.message.MessageQueue;
-import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 
 /**
  * A broker with a slave, whose store is a copy of the master's. The second cluster's master counts every read as one of old
  * messages and sends the group to the slave; and the slave to itself, until it has nothing left.
  */
 final class Slaves {
-    private static final int GET_ROUTE = 105;
     private static final Pattern SLAVE = Pattern.compile("[{,]\"?1\"?:\"([^\"]+)\"");
     private static final int SENT = 120;
 
@@ -40,10 +36,7 @@ final class Slaves {
         String topic = scene.topic();
         List<MessageQueue> queues = scene.createTopic(topic, 2);
         List<String> keys = new ArrayList<>(scene.send(topic, "T", "before", SENT));
-
-        scene.ask("add-slave");
-
-        String slave = scene.await("a slave in the route", () -> slave(scene, topic));
+        String slave = addSlave(scene, topic);
         Inbox all = scene.consume("all", topic, "*");
         all.awaitExactly(keys);
         all.stop();
@@ -87,12 +80,43 @@ final class Slaves {
             returns.stored(scene.cluster.broker, queues).sum() == SENT + 10);
     }
 
-    /** The address of broker 1 in a topic's route, read from its JSON: the classes moved in 5.x. */
-    private static String slave(Scene scene, String topic) throws Exception {
-        String namesrv = scene.cluster.namesrv.split(";")[0];
-        RemotingCommand answer = Api.call(scene.producer(), namesrv, GET_ROUTE, Map.of("topic", topic), null);
-        Matcher matcher = SLAVE.matcher(new String(answer.getBody(), StandardCharsets.UTF_8));
-        return matcher.find() ? matcher.group(1) : null;
+    /** The master is killed: a group that was reading goes on at the slave, and one that comes now has all from it. */
+    static void masterKilled(Scene scene) throws Exception {
+        String topic = scene.topic();
+        List<MessageQueue> queues = scene.createTopic(topic, 2);
+        List<String> keys = new ArrayList<>(scene.send(topic, "T", "before", SENT));
+        String slave = addSlave(scene, topic);
+        Held outlives = new Held(scene, "outlives", topic);
+        outlives.awaitSentToSlave(queues);
+        outlives.gate.release(10);
+        scene.await("10 messages", () -> outlives.seen.size() >= 10);
+
+        scene.ask("kill-broker");
+
+        outlives.gate.release(10_000);
+        outlives.awaitExactly(keys);
+        scene.await("offsets stored at the slave", () -> outlives.stored(slave, queues).sum() == SENT);
+        Inbox born = scene.await("a consumer's start", () -> scene.consume("born", topic, "*"));
+        scene.awaitRebalanced(List.of(born.consumer), "both queues", () -> born.queues().size() == 2);
+        born.awaitExactly(keys);
+
+        scene.ask("start-broker");
+
+        scene.await("offsets stored at the master", () -> outlives.stored(scene.cluster.broker, queues).sum() == SENT);
+        scene.awaitRoute(scene.producer(), topic, 2);
+        keys.addAll(scene.send(topic, "T", "after", 10));
+        outlives.awaitExactly(keys);
+        born.awaitExactly(keys);
+        scene.ask("stop-slave");
+    }
+
+    /** Has the broker get a slave; the slave's address. */
+    private static String addSlave(Scene scene, String topic) throws Exception {
+        scene.ask("add-slave");
+        return scene.await("a slave in the route", () -> {
+            Matcher broker1 = SLAVE.matcher(scene.route(topic));
+            return broker1.find() ? broker1.group(1) : null;
+        });
     }
 
     /** A group's offsets at one broker, by queue. */

@@ -203,7 +203,7 @@ final class Transactions {
 
     /** Killed with SIGKILL. */
     static void kill(Scene scene) throws Exception {
-        endsAfter(scene, "kill-broker");
+        endsAfter(scene, "restart-killed-broker");
     }
 
     /** The broker stops between the half message and its end. */
