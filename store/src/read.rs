@@ -23,6 +23,9 @@ use crate::record::Record;
 /// A filter looks at no more entries in one read than fit in so many bytes, Java's 16,000.
 const LEAST_SCAN_BYTES: u64 = 16_000;
 
+/// Read ahead of a record that lies far behind the log's end: as Linux does by itself where it is not told better.
+const AHEAD_BYTES: u64 = 128 * 1024;
+
 /// The limits of reads, worked out once.
 pub(crate) struct Reader {
     /// What lies further behind the log's end is taken to be on disk only.
@@ -209,10 +212,13 @@ impl Reader {
             let file = log.file_with(offset, bytes);
             run.file = file.and_then(|file| file.all().map(|all| (file, all)));
         }
+        let far = read.behind_bytes > self.memory_bytes;
+        if far && wanted.cold == Cold::WaitFor {
+            run.read_ahead(offset, bytes);
+        }
         let (Some(record), Some((file, _))) = (run.record(offset, bytes), &run.file) else {
             return Taken::No(ReadStatus::MessageWasRemoving);
         };
-        let far = read.behind_bytes > self.memory_bytes;
         if !is_at_hand(file, offset, bytes, far, wanted.cold) {
             return Taken::Cold;
         }
@@ -317,6 +323,8 @@ struct Run {
     file: Option<(Arc<MappedFile>, Bytes)>,
     from: u64,
     to: u64,
+    /// Up to here the kernel was asked to read ahead. It does not by itself where this process has written.
+    ahead: u64,
 }
 
 impl Run {
@@ -325,6 +333,16 @@ impl Run {
         let (file, all) = self.file.as_ref()?;
         let at = usize::try_from(offset.checked_sub(file.base())?).ok()?;
         all.get(at..at.checked_add(usize::try_from(bytes).ok()?)?)
+    }
+
+    /// Has the kernel begin to read a record and what lies behind it, unless it was asked to.
+    fn read_ahead(&mut self, offset: u64, bytes: u64) {
+        if let Some((file, _)) = &self.file
+            && offset + bytes > self.ahead
+        {
+            self.ahead = offset + bytes.max(AHEAD_BYTES);
+            file.read_ahead(offset, self.ahead - offset);
+        }
     }
 
     fn add(&mut self, offset: u64, bytes: u64, slices: &mut Vec<Bytes>) {

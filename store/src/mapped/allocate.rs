@@ -107,7 +107,7 @@ impl Allocator {
         drop(state);
         let made = self
             .make(base)
-            .inspect(|file| file.touch(base, base + STRETCH_BYTES));
+            .inspect(|file| file.prepare(base, base + STRETCH_BYTES));
         let log = |error: &io::Error| tracing::error!(%error, base, "make the next log file");
         let made = made.inspect_err(log);
         let mut state = self.state.lock();

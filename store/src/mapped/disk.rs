@@ -149,6 +149,11 @@ pub(crate) fn punch(file: &File, path: &Path, from: u64, to: u64) -> io::Result<
     watched(|| Call::Allocate(path.into()), run)
 }
 
+/// Writes zeros over `[from, to)` of a file.
+pub(super) fn put_zeros(file: &File, path: &Path, from: u64, to: u64) -> io::Result<()> {
+    watched(|| Call::Write(path.into()), || write_zeros(file, from, to))
+}
+
 fn zero_part(file: &File, from: u64, to: u64) -> io::Result<()> {
     let page_end = from.next_multiple_of(PAGE_BYTES).min(to);
     let mut page = vec![0; (page_end - from) as usize];

@@ -9,12 +9,13 @@
 //! are seen by nobody. The rule that is easy to break: `published` moves only after the copy.
 //! Java 4.7.0 `store/MappedFile.java`, where it is called `wrotePosition`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hint::black_box;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -35,11 +36,19 @@ pub(crate) struct MappedFile {
     /// `published` plus the bytes of the append that is under way.
     claimed: AtomicU64,
     published: AtomicU64,
+    /// Where `prepare` is putting zeros, which only ever lies above `claimed`; `u64::MAX` while it is not.
+    zeroing: AtomicU64,
     warmth: Warmth,
 }
 
 /// Smallest page of the machines we run on.
 const PAGE_BYTES: usize = 4096;
+
+/// `prepare` puts so many zeros with a call. The kernel keeps in one piece what is written at once, which makes it cheap to
+/// find room for, but writes it to disk as a whole, too, when a byte of it changes.
+const ZEROS_BYTES: u64 = 16 * 1024;
+/// Then it has the pages of so many made writable: some hundred microseconds in the kernel, which may not be interrupted there.
+const PREPARED_BYTES: u64 = 256 * 1024;
 
 impl MappedFile {
     /// Makes an empty file of `bytes` whose first byte has offset `base`.
@@ -66,6 +75,7 @@ impl MappedFile {
             map: Arc::new(map),
             claimed: AtomicU64::new(published),
             published: AtomicU64::new(published),
+            zeroing: AtomicU64::new(u64::MAX),
             warmth,
         }
     }
@@ -111,8 +121,12 @@ impl MappedFile {
         }
         // The claim succeeds only when no append is under way, so its range is ours alone.
         self.claimed
-            .compare_exchange(at, at + taken, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(at, at + taken, Ordering::SeqCst, Ordering::Relaxed)
             .map_err(|_| NoRoom)?;
+        // Pairs with `zero_if_free`: either we see the zeros that are being put, or it sees our claim.
+        while at + taken > self.zeroing.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
         // SAFETY: [at, at + taken) is inside the file, claimed by this call only, and above
         // `published`, where no slice is ever made.
         unsafe { self.map.write_at(at as usize, bytes) };
@@ -160,7 +174,15 @@ impl MappedFile {
         }
     }
 
-    /// The same for bytes that were warm so long ago that the kernel may have dropped them.
+    /// Has the kernel begin to read what of `[from, from + len)` is published, and does not wait for it.
+    pub(crate) fn read_ahead(&self, from: u64, len: u64) {
+        let len = len.min(self.published().saturating_sub(from));
+        if let Some((at, len)) = self.position(from, len) {
+            let _ = self.map.read_ahead(at, len); // slower without, no worse
+        }
+    }
+
+    /// `warm_up` for bytes that were warm so long ago that the kernel may have dropped them.
     pub(crate) fn fault_in(&self, from: u64, len: u64) {
         let pages = self.get(from, len).unwrap_or_default().chunks(PAGE_BYTES);
         pages.for_each(|page| {
@@ -174,11 +196,34 @@ impl MappedFile {
         in_reach.then_some((at as usize, len as usize))
     }
 
-    /// Makes the offsets `[from, to)` ready to be written, as far as they are in this file. Nothing changes in them. Blocks.
-    pub(super) fn touch(&self, from: u64, to: u64) {
+    /// Makes the offsets `[from, to)`, as far as they are in this file, ready for appends: zeros are put there, and the pages
+    /// made writable. Appends may come meanwhile, and their bytes stay. Nothing depends on it: what fails is left out. Blocks.
+    pub(super) fn prepare(&self, from: u64, to: u64) {
         let position = |offset: u64| offset.clamp(self.base, self.end()) - self.base;
-        self.map
-            .touch(position(from) as usize, position(to) as usize);
+        let (mut at, to) = (position(from), position(to));
+        let Ok(file) = disk::open(self.path()) else {
+            return;
+        };
+        while at < to {
+            let (begin, end) = (at, (at + PREPARED_BYTES).min(to));
+            while at < end {
+                let next = (at + 1).next_multiple_of(ZEROS_BYTES).min(end);
+                if at.is_multiple_of(ZEROS_BYTES) {
+                    self.zero_if_free(&file, at, next);
+                }
+                at = next;
+            }
+            self.map.touch(begin as usize, end as usize);
+        }
+    }
+
+    /// Puts zeros to `[at, to)` unless an append has come so far.
+    fn zero_if_free(&self, file: &File, at: u64, to: u64) {
+        self.zeroing.store(at, Ordering::SeqCst);
+        if self.claimed.load(Ordering::SeqCst) <= at {
+            let _ = disk::put_zeros(file, self.path(), at, to);
+        }
+        self.zeroing.store(u64::MAX, Ordering::Release);
     }
 
     /// Writes the offsets `[from, to)` to disk, as far as they are in this file. Blocks.
@@ -282,6 +327,48 @@ mod tests {
         assert_eq!((file.published(), file.room()), (1005, 3));
         file.append_last(b"x").expect("room");
         assert_eq!((file.published(), file.room()), (1008, 0));
+    }
+
+    #[test]
+    fn zeros_put_ahead_never_cover_what_is_appended_meanwhile() {
+        let (_dir, file) = file(8 << 20);
+        let record = |n: u64| vec![(n % 255) as u8 + 1; 700 + n as usize % 900];
+        std::thread::scope(|scope| {
+            let appends = scope.spawn(|| {
+                let mut n = 0;
+                while file.append(&record(n)).is_ok() {
+                    n += 1;
+                }
+                n
+            });
+            while !appends.is_finished() {
+                file.prepare(file.published(), file.published() + (1 << 20));
+            }
+            let count = appends.join().expect("no panic");
+            assert!(count > 1000);
+            let mut at = file.base();
+            for n in 0..count {
+                let record = record(n);
+                let found = file.get(at, record.len() as u64);
+                assert!(found == Some(&record[..]), "record {n} is not as appended");
+                at += record.len() as u64;
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_appended_stays_readable_when_it_is_synced_and_let_go() {
+        let (_dir, file) = file(1 << 20);
+        file.prepare(1000, 1 << 20);
+        for n in 1..=40u8 {
+            file.append(&[n; 10_000]).expect("room");
+            file.sync(1000, file.published()).expect("synced");
+        }
+        let mut at = 1000;
+        for n in 1..=40 {
+            assert_eq!(file.get(at, 10_000), Some(&[n; 10_000][..]));
+            at += 10_000;
+        }
     }
 
     #[test]

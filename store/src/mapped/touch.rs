@@ -1,4 +1,4 @@
-//! Makes pages of the log writable before an append needs them, on a thread of its own.
+//! Makes pages of the log ready for writing before an append needs them, on a thread of its own.
 //!
 //! ```text
 //!   file   ───────── end ──────── touched ──────────── len
@@ -6,8 +6,9 @@
 //! ```
 //!
 //! The first write to a page of a mapped file costs a fault: the kernel finds and clears a page, and may wait for its
-//! journal. Under the append lock every sender would wait with it. Nothing depends on this: a page that was not touched
-//! in time is touched by the append, and a kernel that cannot (Linux before 5.14) leaves it at that.
+//! journal. Under the append lock every sender would wait with it. So zeros are put there with `pwrite` first, which costs
+//! the kernel a quarter, and then the pages are mapped. Nothing depends on this: a page that was not prepared in time is
+//! the append's. The rule that is easy to break: no zeros where an append has come (`MappedFile::prepare`).
 //! Java 4.7.0 has `warmMapedFileEnable`, which writes to all pages of a new file.
 
 use std::sync::Arc;
@@ -45,7 +46,7 @@ impl Toucher {
         while !wanted.stopped {
             if let Some((file, from, to)) = wanted.stretch.take() {
                 drop(wanted);
-                file.touch(from, to);
+                file.prepare(from, to);
                 wanted = self.wanted.lock();
             } else {
                 self.changed.wait(&mut wanted);
