@@ -133,7 +133,8 @@ fn usage(error: &clap::Error) -> CliError {
         .split("\n\n")
         .next()
         .unwrap_or_default()
-        .trim_start_matches("error: ");
+        .trim_start_matches("error: ")
+        .trim_end();
     CliError::Usage {
         sentence: sentence.to_owned(),
         usage: USAGE,

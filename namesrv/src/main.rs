@@ -50,9 +50,15 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let Ok(options) = Options::try_parse_from(std::env::args_os().map(two_dashes)) else {
-        say(USAGE);
-        return ExitCode::from(1);
+    let options = match Options::try_parse_from(std::env::args_os().map(two_dashes)) {
+        Ok(options) => options,
+        Err(error) => {
+            let text = error.render().to_string();
+            let sentence = text.lines().next().unwrap_or_default();
+            complain(PROGRAM, &sentence.trim_start_matches("error: "));
+            say(USAGE);
+            return ExitCode::from(1);
+        }
     };
     if options.help > 0 {
         say(USAGE);

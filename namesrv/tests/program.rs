@@ -69,7 +69,8 @@ fn a_wrong_option_prints_the_usage_and_ends_with_1_and_help_with_0() {
     assert_eq!(code, Some(0));
     assert!(usage.starts_with("usage: mqnamesrv [-c <arg>] [-h] [-n <arg>] [-p]\n"));
     assert_eq!(output(&["-help"]), output(&["--help"]));
-    assert_eq!(output(&["-x"]), (Some(1), usage, String::new()));
+    let why = "mqnamesrv: unexpected argument '-x' found\n".to_owned();
+    assert_eq!(output(&["-x"]), (Some(1), usage, why));
 }
 
 #[test]

@@ -63,9 +63,11 @@ impl Options {
 pub enum CheckError {
     /// There is none.
     NoStore(PathBuf),
+    /// There is one, but its log is not where it was looked for.
+    NoLog(PathBuf),
     /// A broker has it open.
     InUse(StoreError),
-    /// Its folders cannot be listed.
+    /// A folder of it cannot be listed, or a file not be opened by this user.
     Io(PathBuf, io::Error),
 }
 
@@ -76,6 +78,11 @@ impl fmt::Display for CheckError {
                 f,
                 "{} is no store: it has no commitlog, consumequeue or checkpoint (if the log lies elsewhere, say --commit-log)",
                 root.display()
+            ),
+            CheckError::NoLog(dir) => write!(
+                f,
+                "the log is not in {}, no such folder: say where it is with --commit-log (`storePathCommitLog`)",
+                dir.display()
             ),
             CheckError::InUse(StoreError::AlreadyStarted { lock }) => write!(
                 f,
@@ -96,10 +103,47 @@ impl std::error::Error for CheckError {}
 /// As [`CheckError`] tells.
 pub fn hold(options: &Options) -> Result<ReadLock, CheckError> {
     let parts = ["consumequeue", "checkpoint", "index"].map(|part| options.root.join(part));
-    if !options.commit_log.is_dir() && !parts.iter().any(|part| part.exists()) {
-        return Err(CheckError::NoStore(options.root.clone()));
+    let mut is_store = false;
+    for part in &parts {
+        is_store |= match part.try_exists() {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => false,
+            there => there.map_err(|error| CheckError::Io(part.clone(), error))?,
+        };
+    }
+    if !options.commit_log.is_dir() {
+        return Err(if is_store {
+            CheckError::NoLog(options.commit_log.clone())
+        } else {
+            CheckError::NoStore(options.root.clone())
+        });
+    }
+    for part in parts.iter().chain([&options.commit_log]) {
+        may_be_read(part)?;
     }
     ReadLock::take(&options.root, &options.commit_log).map_err(CheckError::InUse)
+}
+
+/// Refuses what this user may not read: it would be told as damage.
+fn may_be_read(path: &Path) -> Result<(), CheckError> {
+    let denied = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Err(CheckError::Io(path.to_owned(), error)),
+        _ => Ok(()), // the check finds it again, and says what is wrong
+    };
+    let Ok(meta) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if meta.is_file() {
+        return fs::File::open(path).map_or_else(denied, |_| Ok(()));
+    }
+    if !meta.is_dir() {
+        return Ok(());
+    }
+    match fs::read_dir(path) {
+        Ok(entries) => entries
+            .flatten()
+            .try_for_each(|entry| may_be_read(&entry.path())),
+        Err(error) => denied(error),
+    }
 }
 
 /// Checks the store, and tells `passed` how many bytes of the log were gone through and how many there are.

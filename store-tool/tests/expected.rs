@@ -197,7 +197,9 @@ fn a_log_beside_the_store_is_told_where_it_lies() {
     let place = moved.to_str().expect("text");
     let checked = check(root.path(), &["--commit-log", place]);
     assert_eq!((checked.exit, checked.findings()), (0, vec![]));
-    assert_eq!(check(root.path(), &[]).exit, 1, "queues without their log");
+    let checked = check(root.path(), &[]);
+    assert_eq!(checked.exit, 2, "not damage: {checked:#?}");
+    assert!(checked.stderr.contains("--commit-log"), "{checked:#?}");
 }
 
 #[test]
