@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 
 use crate::address;
 use crate::arrivals::Listeners;
-use crate::busy::Busy;
+use crate::busy::{Busy, PAUSE};
 use crate::client::consumers::Consumers;
 use crate::client::locks::Locks;
 use crate::client::producers::Producers;
@@ -382,6 +382,7 @@ impl Running {
         }
         broker.delay.stop().await;
         tasks.into_iter().for_each(|task| task.abort());
+        broker.busy.say();
         let closing = tokio::task::spawn_blocking(move || {
             broker.transactions.stop(&broker);
             save_offsets(&broker);
@@ -443,7 +444,10 @@ impl Running {
                 broker.holds.check(end);
             },
         );
-        self.tasks = vec![save, expire, check, stored::start(broker)];
+        let say = every("say who waited", PAUSE, PAUSE, broker, async |broker| {
+            broker.busy.say();
+        });
+        self.tasks = vec![save, expire, check, say, stored::start(broker)];
         if broker.config.store.broker_role != BrokerRole::Slave {
             self.tasks.push(transaction::check::start(broker));
         }

@@ -8,8 +8,8 @@
 //! | not at all: the queue is full       |                               | `[OVERLOAD]system busy`                          |
 //! | not at all: the page cache is busy  | `osPageCacheBusyTimeOutMills` | `[REJECTREQUEST]system busy`, even a one-way send |
 //!
-//! A send that is in the log and waits for the disk gets code 10 after `syncFlushTimeout`. The log has a line a second at
-//! most for each of these stages. Java 4.7.0 `broker/latency/BrokerFastFailure.java`, `NettyRemotingAbstract.java`
+//! A send that is in the log and waits for the disk gets code 10 after `syncFlushTimeout`. While clients get any of these
+//! answers the log has a line a second for it: how many got it, how long they waited at most, and for what. Java 4.7.0 `broker/latency/BrokerFastFailure.java`, `NettyRemotingAbstract.java`
 //! (`processRequestCommand`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,50 +26,106 @@ use crate::config::BrokerConfig;
 /// How long a thread of the runtime waits for the log: every connection that it serves waits with it.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Pause between two lines about the same stage.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pause between two lines about the same.
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
-/// What took the time.
-#[derive(Debug, Default)]
+/// What clients are told instead of being served in time, and what took the time.
+#[derive(Debug)]
 pub(crate) struct Busy {
-    /// Other requests, of this connection and of others.
+    /// Before it was its turn.
     pub(crate) turn: Stage,
-    /// Whoever appends and does not get on.
-    pub(crate) log: Stage,
-    /// A flush.
+    /// In the send queue.
+    pub(crate) queued: Stage,
+    /// There, while the page cache is busy.
+    pub(crate) page_cache: Stage,
+    /// The same with `brokerFastFailureEnable=false`.
+    pub(crate) synchronized: Stage,
+    /// Without a wait of its own, while the page cache is busy.
+    pub(crate) rejected: Stage,
+    /// The same, while the send queue is full.
+    pub(crate) overloaded: Stage,
+    /// In the log, and perhaps not on disk.
     pub(crate) disk: Stage,
-    /// Nothing: the store takes no messages.
+    /// Nothing took time: the store takes no messages.
     pub(crate) refused: Refused,
 }
 
-/// One stage of a request's way, and the requests it has kept too long since the last line about it.
-#[derive(Debug, Default)]
+impl Default for Busy {
+    fn default() -> Busy {
+        const LOG: &str = "another append holds the log";
+        Busy {
+            turn: Stage::new("[TIMEOUT_CLEAN_QUEUE]", "other requests were served"),
+            queued: Stage::new("[TIMEOUT_CLEAN_QUEUE]", LOG),
+            page_cache: Stage::new("[PCBUSY_CLEAN_QUEUE]", LOG),
+            synchronized: Stage::new("[PC_SYNCHRONIZED]", LOG),
+            rejected: Stage::new("[REJECTREQUEST]", LOG),
+            overloaded: Stage::new(
+                "[OVERLOAD]",
+                "another append holds the log, and sendThreadPoolQueueCapacity sends wait for it",
+            ),
+            disk: Stage::new("FLUSH_DISK_TIMEOUT", "a flush takes its time"),
+            refused: Refused::default(),
+        }
+    }
+}
+
+impl Busy {
+    /// Says in the log what clients were told since the last call.
+    pub(crate) fn say(&self) {
+        let stages = [
+            &self.turn,
+            &self.queued,
+            &self.page_cache,
+            &self.synchronized,
+            &self.rejected,
+            &self.overloaded,
+            &self.disk,
+        ];
+        for stage in stages {
+            if let Some((requests, longest_ms)) = stage.take() {
+                warn!(
+                    answer = stage.answer,
+                    requests,
+                    longest_ms,
+                    stage = stage.name,
+                    "requests were not served in time"
+                );
+            }
+        }
+    }
+}
+
+/// One answer, the stage of a request's way that is the reason for it, and who got it since the log's last line.
+#[derive(Debug)]
 pub(crate) struct Stage {
+    answer: &'static str,
+    name: &'static str,
     requests: AtomicU64,
     longest_ms: AtomicU64,
-    said: Mutex<Option<Instant>>,
 }
 
 impl Stage {
-    /// Counts a request that waited so long, and says so now and then.
-    pub(crate) fn kept(&self, waited: Duration, stage: &'static str) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    fn new(answer: &'static str, name: &'static str) -> Stage {
+        Stage {
+            answer,
+            name,
+            requests: AtomicU64::new(0),
+            longest_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a request that waited so long.
+    pub(crate) fn kept(&self, waited: Duration) {
         self.longest_ms
             .fetch_max(waited.as_millis() as u64, Ordering::Relaxed);
-        let Some(mut said) = self.said.try_lock() else {
-            return; // another says it
-        };
-        if said.is_some_and(|said| said.elapsed() < PAUSE) {
-            return;
-        }
-        *said = Some(Instant::now());
-        drop(said);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were, and the longest wait of them, unless there were none.
+    fn take(&self) -> Option<(u64, u64)> {
         let requests = self.requests.swap(0, Ordering::Relaxed);
         let longest_ms = self.longest_ms.swap(0, Ordering::Relaxed);
-        warn!(
-            requests,
-            longest_ms, stage, "requests were not served in time"
-        );
+        (requests > 0).then_some((requests, longest_ms))
     }
 }
 
@@ -149,6 +205,18 @@ pub(crate) fn rejected() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_request_is_told_of_once_with_the_longest_wait() {
+        let busy = Busy::default();
+        assert_eq!(busy.rejected.take(), None);
+        busy.rejected.kept(Duration::from_millis(7));
+        busy.rejected.kept(Duration::from_millis(5));
+        assert_eq!(busy.rejected.take(), Some((2, 7)));
+        busy.rejected.kept(Duration::ZERO);
+        assert_eq!(busy.rejected.take(), Some((1, 0)));
+        assert_eq!(busy.queued.take(), None);
+    }
 
     #[test]
     fn the_disks_are_looked_at_once_for_many_refused_messages() {

@@ -56,7 +56,7 @@ impl Service for Broker {
     ) -> Option<Refusal> {
         let limit = busy::limit(&self.config, code)?;
         (waited >= limit).then(|| {
-            self.busy.turn.kept(waited, "other requests were served");
+            self.busy.turn.kept(waited);
             busy::timed_out(waited, behind())
         })
     }

@@ -11,11 +11,15 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::{CommitLog, Tail};
 use crate::error::{AppendError, StoreError, Unavailable};
 use crate::mapped::file::MappedFile;
 use crate::record::layout::{BLANK_BYTES, BLANK_MAGIC};
+
+/// A wait that is worth a line: Java's bound for an append.
+const SLOW: Duration = Duration::from_millis(500);
 
 impl CommitLog {
     /// The file that `bytes` can be appended to. Blocks while a file is made that is not there yet.
@@ -72,7 +76,12 @@ impl CommitLog {
     }
 
     fn make_file(&self, tail: &mut Tail, base: u64) -> io::Result<()> {
+        let began = Instant::now();
         let made = self.allocator.take(base)?;
+        let waited = began.elapsed();
+        if waited > SLOW {
+            tracing::warn!(?waited, base, "appends waited for the next log file");
+        }
         self.files.push(Arc::clone(&made));
         self.allocator.ask(made.end());
         tail.file = Some(made);

@@ -256,7 +256,7 @@ fn acknowledge(broker: &Arc<Broker>, stored: Stored) -> Result<Command, LaterAns
                 ))
             }
             Err(_) => {
-                broker.busy.disk.kept(limit, "a flush takes its time");
+                broker.busy.disk.kept(limit);
                 if reply.code == response::SUCCESS {
                     reply.code = response::FLUSH_DISK_TIMEOUT;
                 }

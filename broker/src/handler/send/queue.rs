@@ -30,9 +30,6 @@ use crate::broker::Broker;
 use crate::busy;
 use crate::made;
 
-/// What the log's line calls this stage.
-const STAGE: &str = "another append holds the log";
-
 /// The sends that wait.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
@@ -67,7 +64,7 @@ pub(crate) fn rejects(broker: &Broker) -> Option<Answer> {
         return None;
     }
     let held = Duration::from_millis(broker.store.lock_held_ms());
-    broker.busy.log.kept(held, STAGE);
+    broker.busy.rejected.kept(held);
     Some(Answer::EvenOneway(busy::rejected()))
 }
 
@@ -78,6 +75,8 @@ pub(super) fn wait(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> 
     {
         let mut waiting = queue.waiting.lock();
         if waiting.len() >= broker.config.send_queue_capacity as usize {
+            let first = waiting.front().map(|first| first.since.elapsed());
+            broker.busy.overloaded.kept(first.unwrap_or_default());
             return Err(busy::overloaded()).into();
         }
         waiting.push_back(Waiting {
@@ -152,7 +151,7 @@ fn still_waits(broker: &Broker, send: &Waiting) -> Result<(), Refusal> {
     if broker.config.fast_failure_enable || !broker.store.is_page_cache_busy() {
         return Ok(());
     }
-    broker.busy.log.kept(send.since.elapsed(), STAGE);
+    broker.busy.synchronized.kept(send.since.elapsed());
     let remark = "[PC_SYNCHRONIZED]broker busy, start flow control for a while";
     Err(Refusal::system_error(remark))
 }
@@ -161,13 +160,12 @@ fn too_late(broker: &Broker, send: &Waiting) -> Option<Refusal> {
     let limit = busy::limit(&broker.config, send.request.code)?;
     let waited = send.since.elapsed();
     let behind = || broker.send_queue.waiting.lock().len();
-    let refusal = if broker.store.is_page_cache_busy() {
-        busy::page_cache_busy(waited, behind())
-    } else if waited >= limit {
+    if broker.store.is_page_cache_busy() {
+        broker.busy.page_cache.kept(waited);
+        return Some(busy::page_cache_busy(waited, behind()));
+    }
+    (waited >= limit).then(|| {
+        broker.busy.queued.kept(waited);
         busy::timed_out(waited, behind())
-    } else {
-        return None;
-    };
-    broker.busy.log.kept(waited, STAGE);
-    Some(refusal)
+    })
 }
