@@ -143,16 +143,15 @@ final class Kinds {
         Inbox inbox = scene.consume("one", topic, "*");
         Message own = keyed(topic, "own", 0);
         Message delayed = keyed(topic, "delayed", 1);
-        for (Message message : List.of(own, own, delayed)) {
+        Message given = Scene.message(topic, "T", "given");
+        RawSend.answer(scene, RawSend.MESSAGE, topic, "KEYS\u0001none\u0002");
+        for (Message message : List.of(own, own, given, delayed)) {
             SendResult result = producer.send(message);
+            Check.that(result.getMsgId() != null, "no id in the answer");
             Check.equal(message.getProperty(UNIQ_KEY), result.getMsgId(), "id in the answer");
             long sent = System.currentTimeMillis();
             scene.await("another millisecond", () -> System.currentTimeMillis() > sent);
         }
-        Message given = Scene.message(topic, "T", "given");
-        producer.send(given);
-        Check.that(given.getProperty(UNIQ_KEY) != null, "the client gave no key");
-        RawSend.answer(scene, RawSend.MESSAGE, topic, "KEYS\u0001none\u0002");
 
         Map<String, String> keys = Map.of("own", own.getProperty(UNIQ_KEY), "delayed", delayed.getProperty(UNIQ_KEY),
             "given", given.getProperty(UNIQ_KEY));
