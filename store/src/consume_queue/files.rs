@@ -17,16 +17,16 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use parking_lot::Mutex;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
+use crate::consume_queue::kept::Kept;
 use crate::error::StoreError;
 use crate::mapped::disk::{self, PAGE_BYTES};
-use crate::mapped::queue::{drop_unfinished, numbered_files};
+use crate::mapped::queue::{check_length, drop_unfinished, numbered_files};
 use crate::paths;
 use durable::calls::{Call, watched};
 
@@ -38,43 +38,10 @@ pub(super) struct QueueFiles {
     first: AtomicU64,
     /// Byte behind the last file; `first` while there is none.
     end: AtomicU64,
-    /// The last file and, beside it, one that a reader is at.
-    kept: Mutex<[Option<Kept>; 2]>,
+    kept: Kept,
     /// Something was written whose descriptor was closed before it was synced. If the disk fails then,
     /// the file may not know any more when it is opened again; its file system still does.
     unwatched: AtomicBool,
-}
-
-/// Descriptors of queue files that all stores together keep open.
-const MOST_KEPT: usize = 512;
-static KEPT: AtomicUsize = AtomicUsize::new(0);
-
-/// A file that stays open for the next read or write.
-struct Kept {
-    base: u64,
-    file: Arc<File>,
-    used: bool,
-}
-
-impl Kept {
-    /// `None` when too many are kept already.
-    fn new(base: u64, file: &Arc<File>) -> Option<Kept> {
-        if KEPT.fetch_add(1, Ordering::Relaxed) >= MOST_KEPT {
-            KEPT.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Kept {
-            base,
-            file: Arc::clone(file),
-            used: true,
-        })
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        KEPT.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl QueueFiles {
@@ -85,7 +52,7 @@ impl QueueFiles {
             file_bytes,
             first: AtomicU64::new(0),
             end: AtomicU64::new(0),
-            kept: Mutex::default(),
+            kept: Kept::default(),
             unwatched: AtomicBool::new(false),
         }
     }
@@ -117,17 +84,7 @@ impl QueueFiles {
         };
         let mut end = first;
         for (base, path) in names {
-            let found_bytes = fs::metadata(&path)
-                .map_err(StoreError::io("look at", &path))?
-                .len();
-            if found_bytes != file_bytes {
-                return Err(StoreError::FileSize {
-                    key,
-                    file: path,
-                    found_bytes,
-                    configured_bytes: file_bytes,
-                });
-            }
+            check_length(&path, file_bytes, key)?;
             if base == end && end <= most {
                 end += file_bytes;
             } else {
@@ -139,7 +96,7 @@ impl QueueFiles {
             file_bytes,
             first: AtomicU64::new(first),
             end: AtomicU64::new(end),
-            kept: Mutex::default(),
+            kept: Kept::default(),
             unwatched: AtomicBool::new(false),
         })
     }
@@ -180,13 +137,9 @@ impl QueueFiles {
     /// The file that holds byte `at`.
     pub(super) fn open_at(&self, at: u64) -> io::Result<Arc<File>> {
         let base = self.base_of(at);
-        let mut kept = self.kept.lock();
-        let mut kept_files = kept.iter_mut().flatten();
-        if let Some(kept) = kept_files.find(|kept| kept.base == base) {
-            kept.used = true;
-            return Ok(Arc::clone(&kept.file));
+        if let Some(file) = self.kept.find(base) {
+            return Ok(file);
         }
-        drop(kept);
         let file = Arc::new(disk::open(&paths::numbered(&self.dir, base))?);
         self.keep(base, &file);
         Ok(file)
@@ -194,31 +147,17 @@ impl QueueFiles {
 
     fn keep(&self, base: u64, file: &Arc<File>) {
         let is_last = base + self.file_bytes == self.end();
-        let [last, other] = &mut *self.kept.lock();
-        let place = if is_last { last } else { other };
-        *place = None; // before the next is counted
-        *place = Kept::new(base, file);
+        self.kept.keep(base, file, is_last);
     }
 
     /// Closes the files kept open that nobody has used since the last call. For the one who syncs.
     pub(super) fn close_unused(&self) {
-        for place in &mut *self.kept.lock() {
-            match place {
-                Some(kept) if kept.used => kept.used = false,
-                _ => *place = None,
-            }
-        }
+        self.kept.close_unused();
     }
 
     /// Whether a failed write since the last call can have gone unnoticed by the files.
     pub(super) fn take_unwatched(&self) -> bool {
         self.unwatched.swap(false, Ordering::AcqRel)
-    }
-
-    /// Whether the file that begins at `base` stays open as the last one.
-    fn is_watched(&self, base: u64) -> bool {
-        let [last, _] = &*self.kept.lock();
-        last.as_ref().is_some_and(|last| last.base == base)
     }
 
     /// Fills `bytes` from byte `at` of the queue on, out of `file`, which holds them all.
@@ -254,7 +193,7 @@ impl QueueFiles {
                 || Call::Write(path()),
                 || file.write_all_at(here, at - base),
             )?;
-            if !behind.is_empty() || !self.is_watched(base) {
+            if !behind.is_empty() || !self.kept.has_last(base) {
                 self.unwatched.store(true, Ordering::Release);
             }
             (at, bytes) = (at + fits, behind);
@@ -303,9 +242,7 @@ impl QueueFiles {
                 return Ok(removed);
             }
             self.first.store(next, Ordering::Release); // before it goes: who misses it knows why
-            for place in &mut *self.kept.lock() {
-                place.take_if(|kept| kept.base == first);
-            }
+            self.kept.close(first);
             disk::remove(&paths::numbered(&self.dir, first))?;
             durable::sync_dir(&self.dir)?;
             removed += 1;
@@ -321,7 +258,7 @@ impl QueueFiles {
     /// Makes everything from byte `to` on zero: later files are removed, except the first one, which
     /// keeps the numbering. Costs little when it is zero already.
     pub(super) fn cut(&mut self, to: u64) -> Result<(), StoreError> {
-        *self.kept.get_mut() = [None, None];
+        self.kept.close_all();
         *self.unwatched.get_mut() = true;
         let (first, end) = (*self.first.get_mut(), self.end.get_mut());
         let mut last = end.saturating_sub(self.file_bytes);
@@ -341,7 +278,7 @@ impl QueueFiles {
 
     /// Removes every file, and the directory if nothing else is in it.
     pub(super) fn destroy(&self) -> Result<(), StoreError> {
-        *self.kept.lock() = [None, None];
+        self.kept.close_all();
         for (_, path) in numbered_files(&self.dir)? {
             disk::remove(&path).map_err(StoreError::io("remove", path))?;
         }
@@ -479,13 +416,7 @@ mod tests {
         files.write(50, &[9; 250]).expect("written");
         assert!(files.take_unwatched(), "those of the files before are not");
         read(&files, 0, 10).expect("read");
-        let open = || {
-            files
-                .kept
-                .lock()
-                .each_ref()
-                .map(|kept| kept.as_ref().map(|kept| kept.base))
-        };
+        let open = || files.kept.bases();
         assert_eq!(open(), [Some(200), Some(0)]);
         files.close_unused();
         read(&files, 0, 10).expect("read");

@@ -11,6 +11,7 @@ pub(crate) mod entries;
 pub(crate) mod ext;
 pub(crate) mod ext_unit;
 mod files;
+mod kept;
 mod lookup;
 pub(crate) mod queue;
 mod recover;

@@ -37,17 +37,7 @@ impl FileQueue {
         let (mut files, mut names) = (Vec::new(), numbered_files(&dir)?);
         drop_unfinished(&mut names, file_bytes)?;
         for (base, path) in names {
-            let found_bytes = fs::metadata(&path)
-                .map_err(StoreError::io("look at", &path))?
-                .len();
-            if found_bytes != file_bytes {
-                return Err(StoreError::FileSize {
-                    key,
-                    file: path,
-                    found_bytes,
-                    configured_bytes: file_bytes,
-                });
-            }
+            check_length(&path, file_bytes, key)?;
             if !base.is_multiple_of(file_bytes) {
                 let reason = "does not begin where a file of the log can";
                 return Err(StoreError::NotOurs { file: path, reason });
@@ -173,6 +163,27 @@ fn tell_removed(file: &Path) {
     } else {
         tracing::warn!(%path, "remove a log file that lies behind the end of the log");
     }
+}
+
+/// Refuses a file that has another length than `key` configures: nothing of it could be found again.
+///
+/// # Errors
+/// `FileSize`; what the file system says.
+pub(crate) fn check_length(
+    path: &Path,
+    file_bytes: u64,
+    key: &'static str,
+) -> Result<(), StoreError> {
+    let meta = fs::metadata(path).map_err(StoreError::io("look at", path))?;
+    if meta.len() == file_bytes {
+        return Ok(());
+    }
+    Err(StoreError::FileSize {
+        key,
+        file: path.to_owned(),
+        found_bytes: meta.len(),
+        configured_bytes: file_bytes,
+    })
 }
 
 /// Removes the last file if the process ended while it was being made: it is short and has nothing
