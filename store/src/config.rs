@@ -254,7 +254,21 @@ impl StoreConfig {
                 "an index file has room for one slot and one entry at least"
             );
         }
+        if self.delays_outlast_files() {
+            tracing::warn!(
+                messageDelayLevel = self.message_delay_level,
+                fileReservedTime = ?self.expiry.file_reserved_time,
+                "delayed messages of the longest levels can expire before they are due, and are lost then"
+            );
+        }
         Ok(())
+    }
+
+    /// Whether a message may wait longer than its file is kept.
+    fn delays_outlast_files(&self) -> bool {
+        let levels = DelayLevels::parse(&self.message_delay_level);
+        let longest_ms = levels.map_or(0, |levels| levels.longest_ms());
+        u128::from(longest_ms) >= self.expiry.file_reserved_time.as_millis()
     }
 
     /// Bytes of one queue file: whole entries, rounded up as Java does.
@@ -291,6 +305,20 @@ mod tests {
             ..good
         };
         assert!(refusal(nowhere).starts_with("storePathCommitLog "));
+    }
+
+    #[test]
+    fn a_delay_longer_than_files_are_kept_is_noticed() {
+        let outlasts = |levels: &str| {
+            let message_delay_level = levels.to_owned();
+            let config = StoreConfig {
+                message_delay_level,
+                ..StoreConfig::at("x")
+            };
+            config.delays_outlast_files()
+        };
+        assert!(!outlasts(DelayLevels::DEFAULT) && !outlasts("71h 1s"));
+        assert!(outlasts("1s 3d 5s"));
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl DelayLevels {
         i32::try_from(self.delays_ms.len()).unwrap_or(i32::MAX)
     }
 
+    /// The longest delay of all. Milliseconds.
+    pub(crate) fn longest_ms(&self) -> u64 {
+        let longest = self.delays_ms.iter().copied().max();
+        longest.unwrap_or(0).max(0).unsigned_abs()
+    }
+
     /// How long a message of this level waits. Milliseconds; a level that there is not waits as in Java.
     #[must_use]
     pub fn delay_ms(&self, level: i32) -> i64 {
