@@ -193,7 +193,8 @@ impl From<Bytes> for Body {
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Body {
-        Body::Bytes(bytes.into())
+        // Without the room that a growing vector has left: a reply may wait long, and counts by its length.
+        Body::Bytes(bytes.into_boxed_slice().into())
     }
 }
 

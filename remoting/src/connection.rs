@@ -183,6 +183,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
     /// One turn. Ready when the connection has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.peer.register(cx.waker());
+        // What has waited goes first: who is gone is served nothing more, and who reads has room.
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            return Poll::Ready(End::Io(error));
+        }
         let read = self.poll_read(cx);
         self.poll_waiting(cx);
         let (closing, outbox_bytes) = self.take_outbox();

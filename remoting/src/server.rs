@@ -29,7 +29,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 const UNFINISHED_LIMIT_BYTES: usize = 256 << 20;
 
 /// What replies that are not written and requests that wait should take, over all connections.
-const HELD_LIMIT_BYTES: usize = 256 << 20;
+const HELD_LIMIT_BYTES: usize = 64 << 20;
 
 /// Bounds of a server and of each of its connections.
 #[derive(Clone, Debug)]
