@@ -4,11 +4,11 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use store::{NewMessage, Store, StoreConfig};
-use support::{check, contents, edit, files, golden, overwrite};
+use support::{check, contents, edit, files, golden, mqstore, overwrite};
 
 /// Log files of 64 KiB, queue files of 100 entries, index files of 200.
 fn config(root: &Path) -> StoreConfig {
@@ -228,11 +228,7 @@ fn what_is_no_store_is_said_to_be_none() {
 }
 
 fn dump(args: &[&str]) -> Vec<String> {
-    let run = Command::new(env!("CARGO_BIN_EXE_mqstore"))
-        .arg("dump")
-        .args(args)
-        .output()
-        .expect("runs");
+    let run = mqstore(&[&["dump"], args].concat(), Stdio::piped());
     assert!(
         run.status.success(),
         "{}",
@@ -291,18 +287,12 @@ fn a_dump_has_a_line_for_each_record_entry_and_index_entry() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let clean = golden("clean");
+    let store = clean.to_str().expect("text");
     let commands: [&[&str]; 3] = [&["check"], &["check", "--json"], &["dump", "records"]];
     for command in commands {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let run = Command::new(env!("CARGO_BIN_EXE_mqstore"))
-            .args(command)
-            .arg(&clean)
-            .stdout(writer)
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .and_then(std::process::Child::wait_with_output)
-            .expect("runs");
+        let run = mqstore(&[command, &[store]].concat(), writer.into());
         assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
     }
 }

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -107,14 +108,27 @@ impl Checked {
     }
 }
 
+/// Runs `mqstore`; where its output goes to.
+pub fn mqstore(args: &[&str], stdout: Stdio) -> Output {
+    /// A child that is just being started by another test has the locks of all stores that were open when it was forked,
+    /// until it is `mqstore`: so one is started after the other.
+    static STARTING: Mutex<()> = Mutex::new(());
+    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let child = Command::new(env!("CARGO_BIN_EXE_mqstore"))
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("mqstore starts");
+    drop(starting);
+    child.wait_with_output().expect("mqstore runs")
+}
+
 /// Runs `mqstore check` on a store.
 pub fn check(root: &Path, more: &[&str]) -> Checked {
-    let run = Command::new(env!("CARGO_BIN_EXE_mqstore"))
-        .args(["check", "--json"])
-        .arg(root)
-        .args(more)
-        .output()
-        .expect("mqstore runs");
+    let root = root.to_str().expect("text");
+    let run = mqstore(&[&["check", "--json", root], more].concat(), Stdio::piped());
     let text = String::from_utf8(run.stdout).expect("text");
     Checked {
         exit: run.status.code().expect("it was not killed"),
