@@ -14,7 +14,7 @@
 
 use std::fmt;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::code::response;
 use crate::command::{Body, Command, HeaderForm};
@@ -110,12 +110,9 @@ pub fn take_frame(input: &mut BytesMut, limit_bytes: u64) -> Result<Option<Bytes
     if (input.len() as u64) < bytes {
         return Ok(None);
     }
-    Ok(Some(
-        input
-            .split_to(bytes as usize)
-            .freeze()
-            .slice(PREFIX_BYTES as usize..),
-    ))
+    input.advance(PREFIX_BYTES as usize);
+    let frame = input.split_to((bytes - PREFIX_BYTES) as usize);
+    Ok(Some(frame.freeze()))
 }
 
 /// How many whole frames `input` begins with.
@@ -151,7 +148,8 @@ pub fn decode(mut frame: Bytes) -> Result<Command, DecodeError> {
         });
     }
     let body = frame.split_off(word.len() + header_bytes);
-    let header = frame.slice(word.len()..);
+    frame.advance(word.len());
+    let header = frame;
     let mut command = Command {
         body: body.into(),
         ..Command::default()
@@ -210,8 +208,6 @@ fn too_long(command: &Command, header_bytes: usize) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Buf;
-
     use super::*;
 
     fn framed(form: HeaderForm) -> BytesMut {
