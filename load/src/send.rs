@@ -8,7 +8,7 @@ use remoting::HeaderForm;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::measure::Measure;
-use crate::wire::{self, Message, Template, now_ns, slot_of, take_reply};
+use crate::wire::{self, Message, Template, now_ns, take_outcome};
 
 /// How a load of sends looks.
 #[derive(Clone, Debug)]
@@ -146,14 +146,15 @@ impl Sender {
 
     fn take_replies(&mut self, input: &mut BytesMut, measure: &mut Measure) -> io::Result<()> {
         let now = Instant::now();
-        while let Some(reply) = take_reply(input).map_err(io::Error::other)? {
-            let Some((slot, due)) =
-                slot_of(&reply).and_then(|slot| Some((slot, *self.due.get(slot)?)))
-            else {
+        while let Some(outcome) = take_outcome(input).map_err(io::Error::other)? {
+            let known = outcome
+                .slot
+                .and_then(|slot| Some((slot, *self.due.get(slot)?)));
+            let Some((slot, due)) = known else {
                 continue;
             };
             self.free.push(slot as u32);
-            match reply.code {
+            match outcome.code {
                 0 => measure.record(due, now, 1),
                 code => measure.refuse(code),
             }

@@ -1,7 +1,7 @@
 //! Requests made once and sent many times: only the opaque, the queue, the message key and the stamp change.
 //!
 //! The tool shares the machine with the server it measures. What a request costs here is taken from the server, so a
-//! request is a copy of bytes and a reply is read no further than its code.
+//! request is a copy of bytes, and of a send's reply no more than code and opaque is looked at.
 
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -169,6 +169,57 @@ pub(crate) fn take_reply(input: &mut BytesMut) -> Result<Option<Command>, Decode
         .transpose()
 }
 
+/// What a sender needs to know of a reply.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// 0 for success.
+    pub(crate) code: i32,
+    /// The request that it answers, if that is one of ours.
+    pub(crate) slot: Option<usize>,
+}
+
+/// The outcome that the next whole reply tells. What is not a JSON header as both Java and this repository write it is read
+/// in full.
+///
+/// # Errors
+/// The server sent bytes that are not a command.
+pub(crate) fn take_outcome(input: &mut BytesMut) -> Result<Option<Outcome>, DecodeError> {
+    if let Some((frame_bytes, outcome)) = glance(input) {
+        input.advance(frame_bytes);
+        return Ok(Some(outcome));
+    }
+    let reply = take_reply(input)?;
+    Ok(reply.map(|reply| Outcome {
+        code: reply.code,
+        slot: slot_of(&reply),
+    }))
+}
+
+/// Bytes of the frame that `input` begins with, and its outcome. The code is the first field of a header; the opaque is found
+/// from the end, as quotes inside a value have a backslash before them.
+fn glance(input: &[u8]) -> Option<(usize, Outcome)> {
+    const CODE: &[u8] = b"{\"code\":";
+    const OPAQUE: &[u8; 9] = b"\"opaque\":";
+    let (length, rest) = input.split_first_chunk::<4>()?;
+    let frame = rest.get(..u32::from_be_bytes(*length) as usize)?;
+    let (word, rest) = frame.split_first_chunk::<4>()?;
+    let word = u32::from_be_bytes(*word);
+    let is_json = word >> 24 == 0;
+    let header = rest.get(..word as usize).filter(|_| is_json)?;
+    let code = leading_number(header.strip_prefix(CODE)?)?;
+    let opaque_at = header.windows(OPAQUE.len()).rposition(|w| w == OPAQUE)? + OPAQUE.len();
+    let opaque = leading_number(header.get(opaque_at..)?)?;
+    let slot = opaque.checked_sub(FIRST_OPAQUE).map(usize::try_from);
+    let slot = slot.and_then(Result::ok);
+    Some((length.len() + frame.len(), Outcome { code, slot }))
+}
+
+/// The digits that `text` begins with.
+fn leading_number(text: &[u8]) -> Option<i32> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    str::from_utf8(text.get(..end)?).ok()?.parse().ok()
+}
+
 /// Walks over the records of a pull reply: count, and the stamp of each.
 pub(crate) fn records(mut body: Bytes, mut each: impl FnMut(u64)) -> u64 {
     const BODY_LENGTH_AT: usize = 84; // with IPv4 hosts; see `store::record::layout`
@@ -242,6 +293,32 @@ fn hex(key: u64) -> [u8; KEY_DIGITS] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_glance_at_a_reply_sees_what_reading_it_in_full_does() {
+        let mut replies = Vec::new();
+        for form in [HeaderForm::Json, HeaderForm::Binary] {
+            for (code, opaque) in [(0, FIRST_OPAQUE + 7), (2, FIRST_OPAQUE), (1, 3), (0, -1)] {
+                let mut reply = Command::success().with_remark("\"opaque\":5,");
+                (reply.code, reply.opaque, reply.form) = (code, opaque, form);
+                reply.fields.push("opaque", "9");
+                replies.push(reply);
+            }
+        }
+        let mut out = Outbound::default();
+        replies
+            .iter()
+            .for_each(|reply| frame::encode(reply.clone(), &mut out));
+        let mut input = BytesMut::from(&*out.copy_to_bytes(out.remaining()));
+        assert!(glance(&input).is_some());
+        let mut cut = BytesMut::from(&input[..20]);
+        assert_eq!(take_outcome(&mut cut), Ok(None));
+        for reply in replies {
+            let outcome = take_outcome(&mut input).expect("valid").expect("whole");
+            assert_eq!((outcome.code, outcome.slot), (reply.code, slot_of(&reply)));
+        }
+        assert!(input.is_empty());
+    }
 
     #[test]
     fn a_written_request_is_a_frame_with_its_own_opaque_and_key() {
