@@ -5,7 +5,6 @@
 //! a folder follows from it. Java 4.7.0 makes any, see COMPATIBILITY.md.
 //! Java 4.7.0 `broker/subscription/SubscriptionGroupManager.java`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -46,7 +45,7 @@ pub struct GroupTable {
 
 #[derive(Debug, Default)]
 struct Groups {
-    by_name: HashMap<Arc<str>, Arc<SubscriptionGroupConfig>>,
+    by_name: foldhash::HashMap<Arc<str>, Arc<SubscriptionGroupConfig>>,
     version: DataVersion,
 }
 

@@ -10,7 +10,7 @@
 //! that has seen a version takes the table for known and does not read it again.
 //! Java 4.7.0 `broker/topic/TopicConfigManager.java`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub struct TopicTable {
 
 #[derive(Debug, Default)]
 pub(super) struct Topics {
-    pub(super) by_name: HashMap<Arc<str>, Arc<TopicConfig>>,
+    pub(super) by_name: foldhash::HashMap<Arc<str>, Arc<TopicConfig>>,
     pub(super) version: DataVersion,
 }
 

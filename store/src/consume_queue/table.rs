@@ -31,7 +31,7 @@ const LEAST_SHARE: usize = 16;
 /// The configuration key of the length of a queue's file.
 const SIZE_KEY: &str = "mappedFileSizeConsumeQueue";
 
-type Topics = HashMap<Arc<str>, Arc<Topic>>;
+type Topics = foldhash::HashMap<Arc<str>, Arc<Topic>>;
 
 /// The queues of one topic, by number.
 #[derive(Default)]
