@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::Options;
 use crate::java_client;
+use crate::memory;
 use crate::samples::Samples;
 use crate::sides::{Running, Side, anonymous_mib, settled_mib};
 
@@ -122,6 +123,7 @@ impl Case {
         options: &Options,
         samples: &mut Samples,
     ) -> Result<(), Trouble> {
+        memory::back(options.memory_gib);
         (self.how)(scene, self, options, samples)
             .map_err(|Trouble(why)| Trouble(format!("{}, {}: {why}", self.name, scene.side)))
     }

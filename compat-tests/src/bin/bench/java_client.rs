@@ -6,7 +6,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use compat_tests::process::Process;
 use compat_tests::trouble::{Doing, Trouble};
@@ -65,11 +66,10 @@ pub(crate) fn run(
         )));
     }
     let cpu = broker.cpu_time()?.saturating_sub(cpu);
+    let consumed = consumer.windows(windows + 1)?;
     drop(producer);
     let sent_per_second = mean(sent.get(1..).unwrap_or_default());
     let messages = sent_per_second * WINDOW.as_secs_f64() * windows as f64;
-    let consumed = consumer.told()?;
-    let consumed: Vec<Consumed> = consumed.lines().filter_map(Consumed::read).collect();
     let measured = consumed.get(1..).unwrap_or_default();
     Ok(Load {
         sent_per_second,
@@ -136,9 +136,19 @@ impl Client {
         Ok(BufReader::new(stdout).lines())
     }
 
-    /// What it has printed so far.
-    fn told(&self) -> Result<String, Trouble> {
-        fs::read_to_string(&self.out).doing(|| format!("read {}", self.out.display()))
+    /// What a consumer printed, once that is so many lines. Its first line comes after 10 s or after 20, as its two timers
+    /// happen to meet.
+    fn windows(&self, count: u64) -> Result<Vec<Consumed>, Trouble> {
+        let patience = Instant::now() + 2 * WINDOW;
+        loop {
+            let told = fs::read_to_string(&self.out);
+            let told = told.doing(|| format!("read {}", self.out.display()))?;
+            let lines: Vec<Consumed> = told.lines().filter_map(Consumed::read).collect();
+            if lines.len() as u64 >= count || Instant::now() > patience {
+                return Ok(lines);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 

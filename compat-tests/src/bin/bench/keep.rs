@@ -52,6 +52,7 @@ pub(crate) fn keep(
         "rounds": options.rounds,
         "seconds": options.seconds,
         "tail_seconds": options.tail_seconds,
+        "memory_gib": options.memory_gib,
         "java_heap_mib": 1024,
         "samples": samples.json(),
     });

@@ -18,6 +18,7 @@
 mod cases;
 mod java_client;
 mod keep;
+mod memory;
 mod samples;
 mod sides;
 mod table;
@@ -45,6 +46,9 @@ pub(crate) struct Options {
     /// Seconds of the run at half of the peak rate, whose longest latency is told.
     #[arg(long, default_value_t = 20)]
     pub(crate) tail_seconds: u32,
+    /// Free memory that is written to before each case, GiB, so that the host has it ready; 0 for none.
+    #[arg(long, default_value_t = 6)]
+    pub(crate) memory_gib: u32,
     /// Only cases whose name contains this.
     #[arg(long)]
     pub(crate) only: Option<String>,
