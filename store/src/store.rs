@@ -190,8 +190,10 @@ impl Store {
         };
         let allocator = Arc::clone(self.log.allocator());
         running.allocate = Some(service::spawn("allocate", move || allocator.run())?);
-        let toucher = Arc::clone(self.log.toucher());
-        running.touch = Some(service::spawn("touch", move || toucher.run())?);
+        let (toucher, flush) = (Arc::clone(self.log.toucher()), Arc::clone(&self.flush));
+        running.touch = Some(service::spawn("touch", move || {
+            toucher.run(|error| flush.sync_failed(&error))
+        })?);
         let dispatcher = self.dispatcher(arrivals, RETRY);
         running.dispatch = Some(service::spawn("dispatch", move || dispatcher.run())?);
         let (flush, progress) = (Arc::clone(&self.flush), Arc::clone(&self.progress));

@@ -27,7 +27,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 pub(crate) use self::recover::Checks;
 use self::refused::Reasons;
-use crate::config::{BrokerRole, StoreConfig};
+use crate::config::{BrokerRole, FlushDiskType, StoreConfig};
 use crate::error::{StoreError, Unavailable};
 use crate::mapped::allocate::Allocator;
 use crate::mapped::file::MappedFile;
@@ -66,14 +66,15 @@ impl CommitLog {
             &config.commit_log_dir,
             u64::from(config.commit_log_file_bytes),
         );
+        let to_disk = config.flush_disk_type == FlushDiskType::Sync;
         let mut refused = Reasons::default();
         if config.broker_role == BrokerRole::Slave {
             refused.add(Unavailable::Slave);
         }
         Ok(CommitLog {
             files: FileQueue::open(dir.clone(), file_bytes, "mappedFileSizeCommitLog")?,
-            allocator: Arc::new(Allocator::new(dir.clone(), file_bytes)),
-            toucher: Arc::default(),
+            allocator: Arc::new(Allocator::new(dir.clone(), file_bytes, to_disk)),
+            toucher: Arc::new(Toucher::new(to_disk)),
             tail: Mutex::new(Tail {
                 file: None,
                 touched: 0,

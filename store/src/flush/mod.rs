@@ -15,6 +15,7 @@ pub(crate) mod queues;
 pub(crate) mod timed;
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -88,8 +89,7 @@ impl LogFlush {
         let (from, to) = (self.flushed(), self.log.end());
         if from < to {
             if let Err(error) = self.log.sync(from, to) {
-                tracing::error!(%error, from, to, "sync the log; it takes no more messages until reopened");
-                self.fail();
+                self.sync_failed(&error);
                 return Err(FlushError);
             }
             self.flushed.store(to, Ordering::Release);
@@ -107,6 +107,12 @@ impl LogFlush {
             .collect();
         drop(waiters);
         ready.into_iter().for_each(|waiter| waiter.waker.wake());
+    }
+
+    /// The disk did not take what it was to write of the log.
+    pub(crate) fn sync_failed(&self, error: &io::Error) {
+        tracing::error!(%error, flushed = self.flushed(), "sync the log; it takes no more messages until reopened");
+        self.fail();
     }
 
     /// Nothing more will be flushed: the log closes, and everybody who waits hears of it.

@@ -32,15 +32,18 @@ enum State {
 pub(crate) struct Allocator {
     dir: PathBuf,
     file_bytes: u64,
+    /// SYNC_FLUSH: as `Toucher`.
+    to_disk: bool,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 impl Allocator {
-    pub(crate) fn new(dir: PathBuf, file_bytes: u64) -> Allocator {
+    pub(crate) fn new(dir: PathBuf, file_bytes: u64, to_disk: bool) -> Allocator {
         Allocator {
             dir,
             file_bytes,
+            to_disk,
             state: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -105,9 +108,11 @@ impl Allocator {
         };
         *state = State::Making(base);
         drop(state);
-        let made = self
-            .make(base)
-            .inspect(|file| file.prepare(base, base + STRETCH_BYTES));
+        let made = self.make(base).and_then(|file| {
+            let prepared = file.prepare(base, base + STRETCH_BYTES, self.to_disk);
+            prepared.inspect_err(|_| discard(&file))?;
+            Ok(file)
+        });
         let log = |error: &io::Error| tracing::error!(%error, base, "make the next log file");
         let made = made.inspect_err(log);
         let mut state = self.state.lock();
@@ -141,7 +146,7 @@ mod tests {
 
     fn with_thread(test: impl FnOnce(&Arc<Allocator>)) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("folder");
-        let allocator = Arc::new(Allocator::new(dir.path().join("log"), 4096));
+        let allocator = Arc::new(Allocator::new(dir.path().join("log"), 4096, false));
         let theirs = Arc::clone(&allocator);
         let thread = std::thread::spawn(move || theirs.run());
         test(&allocator);
@@ -180,7 +185,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let log = dir.path().join("log");
         std::fs::write(&log, "in the way").expect("written");
-        let allocator = Allocator::new(log.clone(), 4096);
+        let allocator = Allocator::new(log.clone(), 4096, true);
         assert!(allocator.take(0).is_err());
         std::fs::remove_file(&log).expect("removed");
         assert_eq!(allocator.take(0).expect("made").base(), 0);

@@ -249,6 +249,11 @@ pub(crate) fn sync_all(file: &File, path: &Path) -> io::Result<()> {
     watched(|| Call::sync_all(path), || file.sync_all())
 }
 
+/// Writes a file to disk, without what is not needed to read it. Blocks.
+pub(super) fn sync_data(file: &File, path: &Path) -> io::Result<()> {
+    watched(|| Call::sync_all(path), || file.sync_data())
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::MetadataExt;

@@ -197,12 +197,16 @@ impl MappedFile {
     }
 
     /// Makes the offsets `[from, to)`, as far as they are in this file, ready for appends: zeros are put there, and the pages
-    /// made writable. Appends may come meanwhile, and their bytes stay. Nothing depends on it: what fails is left out. Blocks.
-    pub(super) fn prepare(&self, from: u64, to: u64) {
+    /// made writable, or with `to_disk` the zeros written to disk, so that a sync of what is appended there has data to write
+    /// and nothing else. Appends may come meanwhile, and their bytes stay. What cannot be done is left to them. Blocks.
+    ///
+    /// # Errors
+    /// When the disk took what it was to write badly, as from `sync`.
+    pub(super) fn prepare(&self, from: u64, to: u64, to_disk: bool) -> io::Result<()> {
         let position = |offset: u64| offset.clamp(self.base, self.end()) - self.base;
         let (mut at, to) = (position(from), position(to));
         let Ok(file) = disk::open(self.path()) else {
-            return;
+            return Ok(());
         };
         while at < to {
             let (begin, end) = (at, (at + PREPARED_BYTES).min(to));
@@ -213,8 +217,13 @@ impl MappedFile {
                 }
                 at = next;
             }
-            self.map.touch(begin as usize, end as usize);
+            if to_disk {
+                disk::sync_data(&file, self.path())?;
+            } else {
+                self.map.touch(begin as usize, end as usize);
+            }
         }
+        Ok(())
     }
 
     /// Puts zeros to `[at, to)` unless an append has come so far.
@@ -342,7 +351,9 @@ mod tests {
                 n
             });
             while !appends.is_finished() {
-                file.prepare(file.published(), file.published() + (1 << 20));
+                let from = file.published();
+                file.prepare(from, from + (1 << 20), false)
+                    .expect("prepared");
             }
             let count = appends.join().expect("no panic");
             assert!(count > 1000);
@@ -359,7 +370,7 @@ mod tests {
     #[test]
     fn what_is_appended_stays_readable_when_it_is_synced_and_let_go() {
         let (_dir, file) = file(1 << 20);
-        file.prepare(1000, 1 << 20);
+        file.prepare(1000, 1 << 20, true).expect("prepared");
         for n in 1..=40u8 {
             file.append(&[n; 10_000]).expect("room");
             file.sync(1000, file.published()).expect("synced");

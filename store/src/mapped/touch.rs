@@ -8,9 +8,11 @@
 //! The first write to a page of a mapped file costs a fault: the kernel finds and clears a page, and may wait for its
 //! journal. Under the append lock every sender would wait with it. So zeros are put there with `pwrite` first, which costs
 //! the kernel a quarter, and then the pages are mapped. Nothing depends on this: a page that was not prepared in time is
-//! the append's. The rule that is easy to break: no zeros where an append has come (`MappedFile::prepare`).
+//! the append's. Under SYNC_FLUSH they go to disk as well, a little at a time: on ext4 a sync of blocks that were never written
+//! has to say so in the file's tables, which doubles what it takes. The rule that is easy to break: no zeros where an append has come (`MappedFile::prepare`).
 //! Java 4.7.0 has `warmMapedFileEnable`, which writes to all pages of a new file.
 
+use std::io;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
@@ -27,26 +29,38 @@ struct Wanted {
 }
 
 /// Where the stretch that is wanted next waits for the thread.
-#[derive(Default)]
 pub(crate) struct Toucher {
+    /// SYNC_FLUSH: the zeros go to disk.
+    to_disk: bool,
     wanted: Mutex<Wanted>,
     changed: Condvar,
 }
 
 impl Toucher {
+    pub(crate) fn new(to_disk: bool) -> Toucher {
+        Toucher {
+            to_disk,
+            wanted: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
     /// Asks for the offsets `[from, to)` of `file`, in place of what was asked for and not begun. Returns at once.
     pub(crate) fn ask(&self, file: &Arc<MappedFile>, from: u64, to: u64) {
         self.wanted.lock().stretch = Some((Arc::clone(file), from, to));
         self.changed.notify_one();
     }
 
-    /// The body of the thread "touch"; ends after `stop`.
-    pub(crate) fn run(&self) {
+    /// The body of the thread "touch"; ends after `stop`. `failed` is called when the disk failed: it may have been asked to
+    /// write records as well.
+    pub(crate) fn run(&self, failed: impl Fn(io::Error)) {
         let mut wanted = self.wanted.lock();
         while !wanted.stopped {
             if let Some((file, from, to)) = wanted.stretch.take() {
                 drop(wanted);
-                file.prepare(from, to);
+                if let Err(error) = file.prepare(from, to, self.to_disk) {
+                    failed(error);
+                }
                 wanted = self.wanted.lock();
             } else {
                 self.changed.wait(&mut wanted);
