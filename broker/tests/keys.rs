@@ -2,9 +2,35 @@
 
 mod support;
 
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
 use remoting::code::{request, response};
 use store::FlushDiskType;
-use support::{Fixture, ask, message, send};
+use store::calls::{Call, Watch, watch};
+use support::{Fixture, PATIENCE, ask, message, send};
+
+/// Has every sync of a log file wait until it is released.
+#[derive(Default)]
+struct SlowDisk {
+    held: Mutex<bool>,
+    released: Condvar,
+}
+
+impl Watch for SlowDisk {
+    fn before(&self, call: &Call) -> io::Result<()> {
+        let mut parts = call.path().components();
+        if matches!(call, Call::Sync { .. }) && parts.any(|part| part.as_os_str() == "commitlog") {
+            let mut held = self.held.lock();
+            self.released
+                .wait_while_for(&mut held, |held| *held, PATIENCE);
+        }
+        Ok(())
+    }
+
+    fn after(&self, _: &Call) {}
+}
 
 /// `syncFlushTimeout`: a send that must not wait at all is answered before the disk is.
 #[tokio::test]
@@ -15,15 +41,21 @@ async fn a_send_waits_for_the_disk_so_long_and_no_longer() {
             config.sync_flush_timeout = std::time::Duration::from_millis(timeout_ms);
         })
         .await;
+        let disk = Arc::new(SlowDisk::default());
+        let watching = watch(fixture.folder.path(), disk.clone());
         let mut client = fixture.client().await;
-        let mut codes = Vec::new();
-        for _ in 0..50 {
-            let reply = client.call(send(&message("T", ""), b"x")).await;
-            codes.push(reply.code);
-        }
-        let some_late = codes.contains(&response::FLUSH_DISK_TIMEOUT);
-        assert_eq!(some_late, late, "{timeout_ms} ms: {codes:?}");
-        fixture.running.stop().await;
+        *disk.held.lock() = late;
+        let reply = client.call(send(&message("T", ""), b"x")).await;
+        *disk.held.lock() = false;
+        disk.released.notify_all();
+        let expected = if late {
+            response::FLUSH_DISK_TIMEOUT
+        } else {
+            0
+        };
+        assert_eq!(reply.code, expected, "{timeout_ms} ms");
+        assert!(fixture.running.stop().await);
+        drop(watching);
     }
 }
 
