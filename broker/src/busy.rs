@@ -124,8 +124,7 @@ impl Stage {
     /// How many there were, and the longest wait of them, unless there were none.
     fn take(&self) -> Option<(u64, u64)> {
         let requests = self.requests.swap(0, Ordering::Relaxed);
-        let longest_ms = self.longest_ms.swap(0, Ordering::Relaxed);
-        (requests > 0).then_some((requests, longest_ms))
+        (requests > 0).then(|| (requests, self.longest_ms.swap(0, Ordering::Relaxed)))
     }
 }
 

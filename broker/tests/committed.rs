@@ -41,7 +41,7 @@ async fn stopped_with(messages: usize, offset: &str) -> (tempfile::TempDir, u16)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_asks_a_starting_broker_hears_what_was_committed_or_nothing() {
+async fn who_asks_a_starting_broker_hears_what_was_committed() {
     let (folder, port) = stopped_with(100, "70").await;
     let addr: SocketAddr = ([127, 0, 0, 1], port).into();
     let runs = Arc::new(AtomicBool::new(false));

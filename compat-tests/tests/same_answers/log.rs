@@ -6,6 +6,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use store::inspect::{Frame, frame};
 use store::{Record, SCHEDULE_TOPIC};
@@ -13,6 +15,8 @@ use store::{Record, SCHEDULE_TOPIC};
 const HALF_TOPIC: &[u8] = b"RMQ_SYS_TRANS_HALF_TOPIC";
 /// What a message has that waits, or has waited, for its time or the end of its transaction.
 const WAITED: &[u8] = b"REAL_TOPIC";
+/// Looks at a record that is not whole, a millisecond apart, before it counts as broken.
+const PATIENCE: u32 = 1000;
 const ASKED_ABOUT: &[u8] = b"TRANSACTION_CHECK_TIMES";
 
 /// The log's end as it was at the last look.
@@ -33,6 +37,7 @@ impl LogTail {
     /// The topics of the messages that requests have stored since the last look.
     pub(crate) fn topics(&mut self) -> Vec<String> {
         let mut topics = Vec::new();
+        let mut patience = PATIENCE;
         while let Some((file, begin)) = self.file() {
             let mut size = [0; 4];
             let place = self.at - begin;
@@ -43,14 +48,20 @@ impl LogTail {
             if file.read_exact_at(&mut bytes, place).is_err() {
                 break;
             }
-            self.at += bytes.len() as u64;
             match frame(&bytes) {
                 Ok(Frame::Message(record)) if is_of_a_request(&record) => {
                     topics.push(String::from_utf8_lossy(record.topic).into_owned());
                 }
                 Ok(_) => {}
+                // One that the broker stores by itself, perhaps, and is just copying.
+                Err(_) if patience > 0 => {
+                    patience -= 1;
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
                 Err(error) => topics.push(format!("? ({error})")),
             }
+            self.at += bytes.len() as u64;
         }
         topics
     }

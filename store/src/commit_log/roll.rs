@@ -77,7 +77,7 @@ impl CommitLog {
 
     fn make_file(&self, tail: &mut Tail, base: u64) -> io::Result<()> {
         let began = Instant::now();
-        let made = self.allocator.take(base)?;
+        let (made, ready) = self.allocator.take(base)?;
         let waited = began.elapsed();
         if waited > SLOW {
             tracing::warn!(?waited, base, "appends waited for the next log file");
@@ -85,6 +85,7 @@ impl CommitLog {
         self.files.push(Arc::clone(&made));
         self.allocator.ask(made.end());
         tail.file = Some(made);
+        tail.touched = ready;
         Ok(())
     }
 

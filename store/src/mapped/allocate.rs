@@ -58,23 +58,24 @@ impl Allocator {
         }
     }
 
-    /// The file that begins at `base`: the prepared one, or a new one. Blocks while it is made.
+    /// The file that begins at `base`: the prepared one, or a new one; and the offset up to which its pages are ready.
+    /// Blocks while it is made.
     ///
     /// # Errors
     /// What the file system says, ENOSPC most likely. The next call tries again.
-    pub(crate) fn take(&self, base: u64) -> io::Result<Arc<MappedFile>> {
+    pub(crate) fn take(&self, base: u64) -> io::Result<(Arc<MappedFile>, u64)> {
         let mut state = self.state.lock();
         while matches!(*state, State::Making(making) if making == base) {
             self.changed.wait(&mut state);
         }
         match std::mem::take(&mut *state) {
-            State::Ready(file) if file.base() == base => return Ok(file),
+            State::Ready(file) if file.base() == base => return Ok((file, base + STRETCH_BYTES)),
             State::Ready(other) => other.remove()?,
             State::Idle | State::Asked(_) => {}
             kept @ (State::Making(_) | State::Stopped) => *state = kept,
         }
         drop(state);
-        self.make(base)
+        Ok((self.make(base)?, base))
     }
 
     fn make(&self, base: u64) -> io::Result<Arc<MappedFile>> {
@@ -109,7 +110,8 @@ impl Allocator {
         *state = State::Making(base);
         drop(state);
         let made = self.make(base).and_then(|file| {
-            let prepared = file.prepare(base, base + STRETCH_BYTES, self.to_disk);
+            let goes_on = || !matches!(*self.state.lock(), State::Stopped);
+            let prepared = file.prepare(base, base + STRETCH_BYTES, self.to_disk, goes_on);
             prepared.inspect_err(|_| discard(&file))?;
             Ok(file)
         });
@@ -159,7 +161,7 @@ mod tests {
     fn a_file_asked_for_early_is_the_one_taken() {
         with_thread(|allocator| {
             allocator.ask(4096);
-            assert_eq!(allocator.take(4096).expect("made").base(), 4096);
+            assert_eq!(allocator.take(4096).expect("made").0.base(), 4096);
         });
     }
 
@@ -188,6 +190,6 @@ mod tests {
         let allocator = Allocator::new(log.clone(), 4096, true);
         assert!(allocator.take(0).is_err());
         std::fs::remove_file(&log).expect("removed");
-        assert_eq!(allocator.take(0).expect("made").base(), 0);
+        assert_eq!(allocator.take(0).expect("made").0.base(), 0);
     }
 }

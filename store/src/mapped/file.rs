@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   0 ────────────── published ───────────────────── len
-//!   │  final bytes   │  being copied, or nothing yet │
+//!   │  final bytes   │  being copied, or nothing yet │ zeros, by `prepare`
 //! ```
 //!
 //! Bytes below `published` are never written again, so slices of them are handed out; bytes above
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -36,7 +36,7 @@ pub(crate) struct MappedFile {
     /// `published` plus the bytes of the append that is under way.
     claimed: AtomicU64,
     published: AtomicU64,
-    /// Where `prepare` is putting zeros, which only ever lies above `claimed`; `u64::MAX` while it is not.
+    /// Where `prepare` may be putting zeros, which it does only with `claimed` at or below it; `u64::MAX` while it is not.
     zeroing: AtomicU64,
     warmth: Warmth,
 }
@@ -48,7 +48,12 @@ const PAGE_BYTES: usize = 4096;
 /// find room for, but writes it to disk as a whole, too, when a byte of it changes.
 const ZEROS_BYTES: u64 = 16 * 1024;
 /// Then it has the pages of so many made writable: some hundred microseconds in the kernel, which may not be interrupted there.
-const PREPARED_BYTES: u64 = 256 * 1024;
+const PREPARED_BYTES: u64 = 16 * ZEROS_BYTES;
+
+/// An append that meets zeros being put gives the processor away so often, which is enough unless the disk is in the way.
+const YIELDS: u32 = 100;
+/// Then it sleeps so long between two looks.
+const NAP: Duration = Duration::from_micros(50);
 
 impl MappedFile {
     /// Makes an empty file of `bytes` whose first byte has offset `base`.
@@ -123,15 +128,26 @@ impl MappedFile {
         self.claimed
             .compare_exchange(at, at + taken, Ordering::SeqCst, Ordering::Relaxed)
             .map_err(|_| NoRoom)?;
-        // Pairs with `zero_if_free`: either we see the zeros that are being put, or it sees our claim.
-        while at + taken > self.zeroing.load(Ordering::SeqCst) {
-            thread::yield_now();
-        }
-        // SAFETY: [at, at + taken) is inside the file, claimed by this call only, and above
-        // `published`, where no slice is ever made.
+        self.wait_for_zeros(at + taken);
+        // SAFETY: [at, at + taken) is inside the file, claimed by this call only, no zeros are being put there, and it
+        // is above `published`, where no slice is ever made.
         unsafe { self.map.write_at(at as usize, bytes) };
         self.published.store(at + taken, Ordering::Release);
         Ok(())
+    }
+
+    /// Returns when no zeros are being put below `claimed`, which is stored. Pairs with `zero_if_free`: either we see that
+    /// zeros are being put, or it sees the claim.
+    fn wait_for_zeros(&self, claimed: u64) {
+        let mut looks = 0;
+        while claimed > self.zeroing.load(Ordering::SeqCst) {
+            looks += 1;
+            if looks < YIELDS {
+                thread::yield_now();
+            } else {
+                thread::sleep(NAP);
+            }
+        }
     }
 
     /// The published bytes `[from, from + len)`, by offset; `None` if any of them is not.
@@ -198,41 +214,49 @@ impl MappedFile {
 
     /// Makes the offsets `[from, to)`, as far as they are in this file, ready for appends: zeros are put there, and the pages
     /// made writable, or with `to_disk` the zeros written to disk, so that a sync of what is appended there has data to write
-    /// and nothing else. Appends may come meanwhile, and their bytes stay. What cannot be done is left to them. Blocks.
+    /// and nothing else. Appends may come meanwhile, and their bytes stay. What cannot be done is left to them. Blocks, as long
+    /// as `goes_on` says so. One thread at a time.
     ///
     /// # Errors
     /// When the disk took what it was to write badly, as from `sync`.
-    pub(super) fn prepare(&self, from: u64, to: u64, to_disk: bool) -> io::Result<()> {
+    pub(super) fn prepare(
+        &self,
+        from: u64,
+        to: u64,
+        to_disk: bool,
+        goes_on: impl Fn() -> bool,
+    ) -> io::Result<()> {
         let position = |offset: u64| offset.clamp(self.base, self.end()) - self.base;
-        let (mut at, to) = (position(from), position(to));
+        // Whole blocks, but at the file's end: what is left out of one would be left out for good.
+        let to = position(to).next_multiple_of(ZEROS_BYTES);
+        let (mut at, to) = (position(from), to.min(self.map.len() as u64));
         let Ok(file) = disk::open(self.path()) else {
             return Ok(());
         };
-        while at < to {
-            let (begin, end) = (at, (at + PREPARED_BYTES).min(to));
+        while at < to && goes_on() {
+            let (begin, end) = (at, (at + 1).next_multiple_of(PREPARED_BYTES).min(to));
+            let mut put = false;
             while at < end {
                 let next = (at + 1).next_multiple_of(ZEROS_BYTES).min(end);
-                if at.is_multiple_of(ZEROS_BYTES) {
-                    self.zero_if_free(&file, at, next);
-                }
+                put |= at.is_multiple_of(ZEROS_BYTES) && self.zero_if_free(&file, at, next);
                 at = next;
             }
-            if to_disk {
+            if put && to_disk {
                 disk::sync_data(&file, self.path())?;
-            } else {
+            } else if !to_disk {
                 self.map.touch(begin as usize, end as usize);
             }
         }
         Ok(())
     }
 
-    /// Puts zeros to `[at, to)` unless an append has come so far.
-    fn zero_if_free(&self, file: &File, at: u64, to: u64) {
+    /// Puts zeros to `[at, to)` unless an append has come so far. Whether it did.
+    fn zero_if_free(&self, file: &File, at: u64, to: u64) -> bool {
         self.zeroing.store(at, Ordering::SeqCst);
-        if self.claimed.load(Ordering::SeqCst) <= at {
-            let _ = disk::put_zeros(file, self.path(), at, to);
-        }
+        let is_free = self.claimed.load(Ordering::SeqCst) <= at;
+        let put = is_free && disk::put_zeros(file, self.path(), at, to).is_ok();
         self.zeroing.store(u64::MAX, Ordering::Release);
+        put
     }
 
     /// Writes the offsets `[from, to)` to disk, as far as they are in this file. Blocks.
@@ -258,9 +282,10 @@ impl MappedFile {
         Ok(())
     }
 
-    /// Nothing more is appended: its modification time is now. Not every file system notes what is
-    /// written through a mapping (`tmpfs` does not), and by this time the file expires.
+    /// Nothing more is appended: the kernel may read ahead in it, and its modification time is now. Not every file system
+    /// notes what is written through a mapping (`tmpfs` does not), and by this time the file expires.
     pub(crate) fn finished(&self) {
+        self.map.expect_reads();
         if let Err(error) = disk::set_modified(self.path(), SystemTime::now()) {
             tracing::warn!(%error, path = %self.path().display(), "set the time of a full log file");
         }
@@ -352,7 +377,7 @@ mod tests {
             });
             while !appends.is_finished() {
                 let from = file.published();
-                file.prepare(from, from + (1 << 20), false)
+                file.prepare(from, from + (1 << 20), false, || true)
                     .expect("prepared");
             }
             let count = appends.join().expect("no panic");
@@ -370,7 +395,8 @@ mod tests {
     #[test]
     fn what_is_appended_stays_readable_when_it_is_synced_and_let_go() {
         let (_dir, file) = file(1 << 20);
-        file.prepare(1000, 1 << 20, true).expect("prepared");
+        file.prepare(1000, 1 << 20, true, || true)
+            .expect("prepared");
         for n in 1..=40u8 {
             file.append(&[n; 10_000]).expect("room");
             file.sync(1000, file.published()).expect("synced");

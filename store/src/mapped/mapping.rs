@@ -45,6 +45,11 @@ impl Mapping {
         let _ = self.raw.advise_range(Advice::Random, from, behind); // slower without, no worse
     }
 
+    /// Nothing more will be written: it is read, and in order.
+    pub(super) fn expect_reads(&self) {
+        let _ = self.raw.advise(Advice::Normal); // slower without, no worse
+    }
+
     /// A file that cannot be mapped goes, or it would be in the way of the next attempt.
     fn of_new(file: &File, path: PathBuf) -> io::Result<Mapping> {
         match watched(|| Call::Map(path.clone()), || MmapRaw::map_raw(file)) {
@@ -71,7 +76,7 @@ impl Mapping {
         self.raw.len()
     }
 
-    /// Copies `bytes` into the file. Every write of an append-only file is this one.
+    /// Copies `bytes` into the file. Every write of an append-only file is this one, but for zeros ahead of them.
     ///
     /// # Safety
     /// `at + bytes.len()` is within the file, nobody else writes these bytes meanwhile, and no slice

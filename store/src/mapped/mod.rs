@@ -6,7 +6,7 @@
 //!   MappedFile (append-only, read below `published`)      Words (random access, atomic)
 //!       └──────────────── Mapping ───────────────────────────┘
 //!                            │
-//!                          disk: fallocate, msync, zero, remove, fsync of folders ─► calls: who watches
+//!                          disk: fallocate, zeros ahead, msync, remove, fsync of folders ─► calls: who watches
 //! ```
 //!
 //! The rule that is easy to break: the room of every byte is taken from the disk before it is written

@@ -8,8 +8,9 @@
 //! The first write to a page of a mapped file costs a fault: the kernel finds and clears a page, and may wait for its
 //! journal. Under the append lock every sender would wait with it. So zeros are put there with `pwrite` first, which costs
 //! the kernel a quarter, and then the pages are mapped. Nothing depends on this: a page that was not prepared in time is
-//! the append's. Under SYNC_FLUSH they go to disk as well, a little at a time: on ext4 a sync of blocks that were never written
-//! has to say so in the file's tables, which doubles what it takes. The rule that is easy to break: no zeros where an append has come (`MappedFile::prepare`).
+//! the append's. Under SYNC_FLUSH the zeros go to disk instead, a little at a time: on ext4 a sync of blocks that were never
+//! written has to say so in the file's tables, which doubles what it takes. The rule that is easy to break: no zeros where an
+//! append has come (`MappedFile::prepare`).
 //! Java 4.7.0 has `warmMapedFileEnable`, which writes to all pages of a new file.
 
 use std::io;
@@ -58,7 +59,8 @@ impl Toucher {
         while !wanted.stopped {
             if let Some((file, from, to)) = wanted.stretch.take() {
                 drop(wanted);
-                if let Err(error) = file.prepare(from, to, self.to_disk) {
+                let goes_on = || !self.wanted.lock().stopped;
+                if let Err(error) = file.prepare(from, to, self.to_disk, goes_on) {
                     failed(error);
                 }
                 wanted = self.wanted.lock();

@@ -67,7 +67,7 @@ final class ClassFilter {
     }
 
     private static RemotingCommand call(Scene scene, int code, Map<String, String> fields) throws Exception {
-        return Api.call(scene.producer(), scene.cluster.broker, code, fields, SOURCE.getBytes(StandardCharsets.UTF_8), 1_000);
+        return Api.call(scene.producer(), scene.cluster.broker, code, fields, SOURCE.getBytes(StandardCharsets.UTF_8), 5_000);
     }
 
     /** A filter server that ends every connection, so that nobody waits for it. */
