@@ -316,5 +316,7 @@ final class Retry {
         fields.put("order", "false");
         RemotingCommand answer = Api.call(scene.producer(), scene.cluster.broker, UPDATE_AND_CREATE_TOPIC, fields, null);
         Check.equal(0, answer.getCode(), "update of " + topic + ": " + answer.getRemark());
+        // Java answers before it changes the topic, and tells the name servers after that.
+        scene.await(topic + " as it is to be", () -> scene.route(topic).contains("\"perm\":" + perm));
     }
 }
