@@ -44,6 +44,11 @@ async fn settles(fixture: &Fixture) {
         .expect("it ends");
 }
 
+fn assert_property(properties: &str, name: &str, value: &str) {
+    let wanted = format!("{name}\u{1}{value}\u{2}");
+    assert!(properties.contains(&wanted), "{properties:?}");
+}
+
 #[tokio::test]
 async fn a_producer_is_asked_and_its_answer_counts_once() {
     let fixture = Fixture::with(asking).await;
@@ -59,15 +64,9 @@ async fn a_producer_is_asked_and_its_answer_counts_once() {
         ),
         ("T", Some("ID"), Some("ID"))
     );
-    assert!(
-        properties.contains("TRANSACTION_CHECK_TIMES\u{1}1\u{2}"),
-        "{properties:?}"
-    );
+    assert_property(&properties, "TRANSACTION_CHECK_TIMES", "1");
     let (second, _, properties) = question(&mut client).await;
-    assert!(
-        properties.contains("TRANSACTION_CHECK_TIMES\u{1}2\u{2}"),
-        "{properties:?}"
-    );
+    assert_property(&properties, "TRANSACTION_CHECK_TIMES", "2");
     assert!(second.tran_state_table_offset > first.tran_state_table_offset);
     // The answer to the first question comes late, and the producer's own end later still: both name places it has left.
     assert_eq!(client.call(answer(&first, COMMIT)).await.code, 0);
@@ -115,14 +114,8 @@ async fn nobody_is_asked_within_a_messages_own_immunity_and_that_is_not_counted(
         "asked after {:?}",
         before.elapsed()
     );
-    assert!(
-        properties.contains("TRANSACTION_CHECK_TIMES\u{1}1\u{2}"),
-        "{properties:?}"
-    );
-    assert!(
-        properties.contains("TRAN_PREPARED_QUEUE_OFFSET\u{1}0\u{2}"),
-        "{properties:?}"
-    );
+    assert_property(&properties, "TRANSACTION_CHECK_TIMES", "1");
+    assert_property(&properties, "TRAN_PREPARED_QUEUE_OFFSET", "0");
     assert!(asked.tran_state_table_offset > 5);
     assert_eq!(client.call(end(&sent, COMMIT)).await.code, 0);
     fixture.readable("T", 1).await;
@@ -142,7 +135,7 @@ async fn who_never_answers_is_given_up_and_may_be_asked_anew() {
     fixture.readable(GIVEN_UP, 1).await;
     for times in ["1", "2"] {
         let (.., properties) = question(&mut client).await;
-        assert!(properties.contains(&format!("TRANSACTION_CHECK_TIMES\u{1}{times}\u{2}")));
+        assert_property(&properties, "TRANSACTION_CHECK_TIMES", times);
     }
     let given_up = client.call(pulling(&at_once(pull(GIVEN_UP, "G", 0)))).await;
     assert_eq!(bodies(&given_up), ["money"]);
@@ -154,10 +147,7 @@ async fn who_never_answers_is_given_up_and_may_be_asked_anew() {
         .await;
     assert_eq!((resumed.code, resumed.remark), (0, None));
     let (asked, _, properties) = question(&mut client).await;
-    assert!(
-        properties.contains("TRANSACTION_CHECK_TIMES\u{1}1\u{2}"),
-        "{properties:?}"
-    );
+    assert_property(&properties, "TRANSACTION_CHECK_TIMES", "1");
     assert_eq!(client.call(answer(&asked, COMMIT)).await.code, 0);
     fixture.readable("T", 1).await;
 }
@@ -189,5 +179,31 @@ async fn after_a_crash_what_was_open_is_asked_about_and_what_had_ended_is_not() 
     assert_eq!(bodies(&got), ["money"]);
     assert_eq!(client.call(answer(&asked, COMMIT)).await.code, 0);
     let got = client.call(pulling(&pull("T", "G", 1))).await;
+    assert_eq!(bodies(&got), ["money"]);
+}
+
+/// Its end names the first of the places that the message has had, and the check begins at that one again.
+#[tokio::test]
+async fn after_a_crash_nobody_is_asked_about_what_was_asked_about_and_then_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broker = Program::start(folder.path(), ASKING);
+    let mut client = Wire::open(broker.addr).await;
+    client.call(heartbeat("c")).await;
+    let sent = client.send(send(&half(HALF_PROPERTIES), b"money")).await;
+    for _ in 0..3 {
+        question(&mut client).await;
+    }
+    assert_eq!(client.call(end(&sent, COMMIT)).await.code, 0);
+    broker.kill();
+
+    let broker = Program::start(folder.path(), ASKING);
+    let mut client = Wire::open(broker.addr).await;
+    client.call(heartbeat("c")).await;
+    let open = HALF_PROPERTIES.replace("ID", "OPEN");
+    client.send(send(&half(&open), b"money")).await;
+    // It lies behind all that there was, so it is the last to be asked about.
+    let (asked, ..) = question(&mut client).await;
+    assert_eq!(asked.msg_id.as_deref(), Some("OPEN"));
+    let got = client.call(pulling(&at_once(pull("T", "G", 0)))).await;
     assert_eq!(bodies(&got), ["money"]);
 }

@@ -55,11 +55,11 @@ impl Transactions {
             deliver(broker, half)?;
         }
         ending.done = true;
-        // The place that was named as well: after a crash the check may begin before it was put back.
-        self.note(broker, now);
-        if named != now {
-            self.note(broker, named);
-        }
+        // Every place that it had as well: after a crash the check may begin before any of them, and would ask about it there.
+        let places = self.ledger.lock().places_of(now);
+        places
+            .into_iter()
+            .for_each(|place| self.note(broker, place));
         Ok(())
     }
 

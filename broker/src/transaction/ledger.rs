@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     under_way: HashSet<i64>,
     done: BTreeSet<i64>,
     moved: BTreeMap<i64, i64>,
+    /// The same backwards: where the message at a place was put back from.
+    moved_from: BTreeMap<i64, i64>,
     /// Done, but the op message could not be written.
     owed: BTreeSet<i64>,
 }
@@ -56,9 +58,13 @@ impl Ledger {
     pub(super) fn moved(&mut self, from: i64, to: i64) {
         if from < to {
             self.moved.insert(from, to);
+            self.moved_from.entry(to).or_insert(from); // who put it back knows from where; others know where it began
         }
         while self.moved.len() > MOST {
             self.moved.pop_first();
+        }
+        while self.moved_from.len() > MOST {
+            self.moved_from.pop_first();
         }
     }
 
@@ -69,6 +75,13 @@ impl Ledger {
             now = *next;
         }
         now
+    }
+
+    /// The place where a message lies now and all that it had before, as far as is known here, the latest first. Ends, since
+    /// every step leads back.
+    pub(super) fn places_of(&self, now: i64) -> Vec<i64> {
+        let before = |place: &i64| self.moved_from.get(place).copied();
+        std::iter::successors(Some(now), before).collect()
     }
 
     /// Its op message could not be written; the next pass tries again.
@@ -104,7 +117,10 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.moved(7, 19);
         ledger.moved(19, 40);
+        ledger.moved(7, 40); // as the message itself says
         assert_eq!(ledger.begin(7), Some(40));
+        assert_eq!(ledger.places_of(40), [40, 19, 7]);
+        assert_eq!(ledger.places_of(8), [8]);
         ledger.done(40);
         assert_eq!(
             (ledger.begin(7), ledger.begin(19), ledger.begin(40)),
@@ -123,7 +139,8 @@ mod tests {
             ledger.done(now);
             ledger.moved(half, half + 10 * MOST as i64);
         }
-        assert_eq!((ledger.done.len(), ledger.moved.len()), (MOST, MOST));
+        let sizes = [&ledger.moved, &ledger.moved_from].map(BTreeMap::len);
+        assert_eq!((ledger.done.len(), sizes), (MOST, [MOST, MOST]));
         assert!(ledger.under_way.is_empty());
     }
 

@@ -242,8 +242,8 @@ async fn an_end_that_names_an_older_place_ends_the_message_where_it_lies_now() {
     );
     assert_eq!(
         stage.end_of(OP_TOPIC, QUEUE),
-        2,
-        "for the place it named and the one it has"
+        3,
+        "for the place it has and each that it had"
     );
 }
 
@@ -408,7 +408,10 @@ async fn the_check_runs_once_in_every_interval() {
             assert!(began.elapsed() < Duration::from_secs(30));
             tokio::task::yield_now().await;
         }
-        std::thread::sleep(Duration::from_millis(2)); // what was put back is of an earlier millisecond
+        let put_back_ms = crate::now_ms();
+        while crate::now_ms() <= put_back_ms {
+            std::thread::yield_now(); // what was put back is of an earlier millisecond in the next round
+        }
     }
 }
 
