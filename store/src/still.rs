@@ -23,6 +23,8 @@ pub enum Step {
     FlushAll,
     /// "allocate": the next log file, if it was asked for.
     Allocate,
+    /// "touch": what lies ahead of the log's end, if that was asked for.
+    Touch,
 }
 
 impl Store {
@@ -53,6 +55,10 @@ impl Store {
                 self.queue_flush.flush_all();
             }
             Step::Allocate => self.log.allocator().make_asked(),
+            Step::Touch => {
+                let failed = |error| self.flush.sync_failed(&error);
+                self.log.toucher().prepare_asked(failed);
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! |--------------------------------|-------------------------------------------------------------------------|
 //! | any                            | what was acknowledged stays, nothing else is shown, the next start works |
 //! | a sync of the log              | whoever waits has an error; the log takes nothing until reopened (R3)   |
+//! | of zeros ahead of its end      | the same: records may have been among what was to be written            |
 //! | a queue's, another flush beside | the checkpoint claims nothing that is not on disk (R5)                  |
 //! | another                        | the append or flush fails at most; the next append is stored (R7)       |
 
@@ -102,6 +103,11 @@ fn live(root: &Path, at: usize, errno: i32) -> Option<Vec<String>> {
         if n % 5 == 0 {
             store.step(Step::Allocate).expect("only logged");
         }
+        if n % 3 == 0 {
+            store
+                .step(Step::Touch)
+                .expect("its failure shows in the log");
+        }
         if n % 7 == 0 {
             store.step(Step::FlushAll).expect("only logged");
         }
@@ -136,6 +142,42 @@ fn every_call(errno: i32) -> usize {
         next.expect("stored when the disk is well again");
     }
     0
+}
+
+/// Lets every sync fail.
+struct NoSync;
+
+impl Watch for NoSync {
+    fn before(&self, call: &Call) -> io::Result<()> {
+        match call {
+            Call::Sync { .. } => Err(io::Error::from_raw_os_error(EIO)),
+            _ => Ok(()),
+        }
+    }
+
+    fn after(&self, _: &Call) {}
+}
+
+#[test]
+fn a_failed_sync_of_zeros_ahead_closes_the_log_as_one_of_records_does() {
+    let dir = tempfile::tempdir().expect("folder");
+    let several_blocks = StoreConfig {
+        commit_log_file_bytes: 64 * 1024,
+        ..small(dir.path())
+    };
+    let store = Store::open_still(several_blocks).expect("opens");
+    let send = |body: &str| store.append(&message("T", 0, body.as_bytes(), ""));
+    send("flushed").expect("stored");
+    store.step(Step::FlushLog).expect("flushed");
+    let watching = watch(dir.path(), Arc::new(NoSync));
+    store.step(Step::Touch).expect("what was flushed stays");
+    drop(watching);
+    assert_eq!(store.unavailable(), Some(Unavailable::FlushFailed));
+    let closed = AppendError::ServiceNotAvailable(Unavailable::FlushFailed);
+    assert_eq!(send("next").expect_err("closed"), closed);
+    assert!(store.step(Step::FlushLog).is_err());
+    store.step(Step::Dispatch).expect("dispatched");
+    assert_eq!(bodies(&store, "T", 0), ["flushed"]);
 }
 
 #[test]

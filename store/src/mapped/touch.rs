@@ -57,16 +57,24 @@ impl Toucher {
     pub(crate) fn run(&self, failed: impl Fn(io::Error)) {
         let mut wanted = self.wanted.lock();
         while !wanted.stopped {
-            if let Some((file, from, to)) = wanted.stretch.take() {
-                drop(wanted);
-                let goes_on = || !self.wanted.lock().stopped;
-                if let Err(error) = file.prepare(from, to, self.to_disk, goes_on) {
-                    failed(error);
-                }
-                wanted = self.wanted.lock();
-            } else {
+            if wanted.stretch.is_none() {
                 self.changed.wait(&mut wanted);
+                continue;
             }
+            drop(wanted);
+            self.prepare_asked(&failed);
+            wanted = self.wanted.lock();
+        }
+    }
+
+    /// Prepares the stretch that was asked for, if one was. `failed` as of `run`.
+    pub(crate) fn prepare_asked(&self, failed: impl Fn(io::Error)) {
+        let Some((file, from, to)) = self.wanted.lock().stretch.take() else {
+            return;
+        };
+        let goes_on = || !self.wanted.lock().stopped;
+        if let Err(error) = file.prepare(from, to, self.to_disk, goes_on) {
+            failed(error);
         }
     }
 

@@ -118,7 +118,7 @@ pub(crate) struct Life {
 /// Sizes so small that files end all the time.
 pub(crate) fn config(root: &Path, dice: &mut Dice) -> StoreConfig {
     StoreConfig {
-        commit_log_file_bytes: dice.one_of(&[4096, 8192, 16384]),
+        commit_log_file_bytes: dice.one_of(&[4096, 8192, 16384, 32768]),
         consume_queue_file_bytes: dice.one_of(&[100, 200, 2000]),
         index_slots: dice.one_of(&[1, 8, 40]),
         index_entries: dice.one_of(&[4, 10, 60]),
@@ -204,8 +204,9 @@ impl Life {
                 let least_pages = self.dice.one_of(&[0, 1]);
                 self.do_step(&store, Step::FlushQueues(least_pages))
             }
-            81..89 => self.do_step(&store, Step::FlushAll),
-            89..93 => self.do_step(&store, Step::Allocate),
+            81..87 => self.do_step(&store, Step::FlushAll),
+            87..90 => self.do_step(&store, Step::Allocate),
+            90..93 => self.do_step(&store, Step::Touch),
             93..95 => self.delete(&store),
             95..97 => self.close(store),
             _ => self.kill(store),
