@@ -9,8 +9,9 @@
 //! | not at all: the page cache is busy  | `osPageCacheBusyTimeOutMills` | `[REJECTREQUEST]system busy`, even a one-way send |
 //!
 //! A send that is in the log and waits for the disk gets code 10 after `syncFlushTimeout`. While clients get any of these
-//! answers the log has a line a second for it: how many got it, how long they waited at most, and for what. Java 4.7.0 `broker/latency/BrokerFastFailure.java`, `NettyRemotingAbstract.java`
-//! (`processRequestCommand`).
+//! answers the log has a line a second for it: how many got it, how long they waited at most, and for what.
+//!
+//! Java 4.7.0 `broker/latency/BrokerFastFailure.java`, `NettyRemotingAbstract.java` (`processRequestCommand`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

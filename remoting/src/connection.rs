@@ -6,10 +6,10 @@
 //!                 other tasks ─▶ outbox ────────────┘
 //! ```
 //!
-//! All of it happens in the one task, turn by turn: every frame that has arrived is served before anything is written,
-//! so that a client with many requests in flight costs one read and one write for all of them. A turn is short, however
-//! much has arrived: then the other connections have theirs, and a request that waits for too many of them is refused
-//! (`Service::overdue`). A peer that does not read its replies is not read from either, once `outbound_limit_bytes` wait
+//! All of it happens in the one task, turn by turn: what had no room in the socket is written first, then every frame that
+//! has arrived is served, and then all replies are written, so that a client with many requests in flight costs one read and
+//! one write for all of them. A turn is short, however much has arrived: then the other connections have theirs, and a request
+//! that waits for too many of them is refused (`Service::overdue`). A peer that does not read its replies is not read from either, once `outbound_limit_bytes` wait
 //! for it, or less when all connections together hold too much (`bounds`). Who is silent keeps no buffers.
 //!
 //! Java 4.7.0 `NettyRemotingAbstract`, `NettyRemotingServer`.
@@ -38,6 +38,7 @@ use crate::outbound::Outbound;
 use crate::peer::Taken;
 use crate::router::{Answer, Service};
 use crate::ticket::{Ticket, Waiting};
+use crate::turn::Turn;
 
 pub use crate::peer::{CallError, Peer};
 
@@ -46,12 +47,6 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// A read buffer over this is given back once it is empty.
 const KEPT_BYTES: usize = 4 * READ_BYTES;
-
-/// After so long the other connections have their turn.
-const TURN: Duration = Duration::from_millis(1);
-
-/// The clock is looked at after a read and whenever so many frames have been served.
-const FRAMES_A_CLOCK: u32 = 32;
 
 /// Idleness is looked at so many times in its limit: a connection closes at most a tenth late.
 const IDLE_TICKS: u32 = 10;
@@ -400,40 +395,6 @@ impl<T, S> Drop for Connection<T, S> {
 /// Little is not counted.
 fn countable(bytes: usize) -> usize {
     if bytes < FREE_BYTES { 0 } else { bytes }
-}
-
-/// How long a connection serves before the others have their turn.
-struct Turn {
-    began: Instant,
-    /// The clock, as it was looked at last.
-    now: Instant,
-    frames: u32,
-}
-
-impl Turn {
-    fn begin() -> Turn {
-        let now = Instant::now();
-        Turn {
-            began: now,
-            now,
-            frames: 0,
-        }
-    }
-
-    fn look(&mut self) {
-        self.now = Instant::now();
-    }
-
-    fn count(&mut self) {
-        self.frames += 1;
-        if self.frames.is_multiple_of(FRAMES_A_CLOCK) {
-            self.look();
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.now - self.began >= TURN
-    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod properties;
 pub mod router;
 pub mod server;
 mod ticket;
+mod turn;
 
 pub use bounds::Bounds;
 pub use client::{Client, ClientConfig};

@@ -20,6 +20,7 @@ mod java_client;
 mod keep;
 mod memory;
 mod samples;
+mod scene;
 mod sides;
 mod table;
 
@@ -29,8 +30,9 @@ use clap::Parser;
 use compat_tests::logs;
 use compat_tests::trouble::Trouble;
 
-use crate::cases::{Case, SETTINGS, Scene};
+use crate::cases::{Case, SETTINGS};
 use crate::samples::Samples;
+use crate::scene::Scene;
 use crate::sides::Sides;
 
 /// What to measure, and how often.

@@ -30,6 +30,8 @@ final class Overload {
     /** An append of so much takes a broker some milliseconds. */
     private static final byte[] LARGE_BODY = new byte[8 << 20];
     private static final int LARGE_AT_ONCE = 2;
+    /** So many of them stored, 4 GB, and no client fills a disk further. */
+    private static final int LARGE_LIMIT = 500;
     /** A broker that has refused nothing for the third reason by then never will. */
     private static final long STORM_LIMIT_NS = TimeUnit.SECONDS.toNanos(60);
     /** Sends of the flood under way at once: with those of three other clients beside it less than the queue of a broker takes. */
@@ -92,7 +94,7 @@ final class Overload {
         Sends largeSends = new Sends(large, queue, LARGE_BODY, LARGE_AT_ONCE, refused);
         AtomicBoolean over = inBackground(scene, largeSends);
         long begin = System.nanoTime();
-        while (refused.size() < 3 && System.nanoTime() - begin < STORM_LIMIT_NS) {
+        while (refused.size() < 3 && largeSends.stored.get() < LARGE_LIMIT && System.nanoTime() - begin < STORM_LIMIT_NS) {
             for (int i = 0; i < 10; i++) {
                 smallSends.send();
             }
