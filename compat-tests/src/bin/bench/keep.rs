@@ -76,7 +76,7 @@ fn draw(logs: &Path, figures: &str, picture: &Path) -> Result<(), Trouble> {
             .filter(|file| file.exists())
             .last()
     };
-    let runs: Vec<String> = ["java", "ours"]
+    let runs: Vec<String> = ["java", "ours", "limit"]
         .into_iter()
         .filter_map(|side| Some(format!("{side}={}", last(side)?.display())))
         .collect();
