@@ -12,6 +12,9 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Where the program lies.
 pub const MQBROKER: &str = env!("CARGO_BIN_EXE_mqbroker");
@@ -46,9 +49,13 @@ impl Program {
             .stdout(Stdio::piped())
             .spawn()
             .expect("starts");
-        let mut line = String::new();
-        let said = BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line);
-        said.expect("it says something");
+        let stdout = process.stdout.take().expect("piped");
+        let (said, hears) = mpsc::channel();
+        thread::spawn(move || said.send(BufReader::new(stdout).lines().next()));
+        // A traced one on a busy machine takes seconds.
+        let line = hears.recv_timeout(Duration::from_secs(60));
+        let line = line.expect("it starts in time").expect("it says something");
+        let line = line.expect("text");
         // The broker[name, 127.0.0.1:port] boot success. …
         let addr = line.split([' ', ']']).find_map(|word| word.parse().ok());
         let addr = addr.unwrap_or_else(|| panic!("no address in: {line}"));
