@@ -231,7 +231,7 @@ impl Ext {
     pub(super) fn sync(&self, unsynced: Unsynced) -> io::Result<()> {
         if unsynced.files_changed {
             self.files.sync_names()?;
-            return self.files.sync(0, u64::MAX);
+            return self.files.sync(unsynced.from, u64::MAX);
         }
         self.files.sync(unsynced.from, unsynced.to)
     }
@@ -239,6 +239,7 @@ impl Ext {
     /// Notes that it is on disk.
     pub(super) fn synced(&self, unsynced: Unsynced) {
         self.synced.store(unsynced.to, Ordering::Relaxed);
+        self.files.synced(unsynced.to);
     }
 }
 

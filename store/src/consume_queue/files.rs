@@ -7,7 +7,8 @@
 //! A broker has tens of thousands of queues, most with a few entries: a mapping each would pass the
 //! kernel's `vm.max_map_count`, a descriptor each the limit of open files, and 6 MB each the disk.
 //! A few descriptors stay open all the same: of the queues in use, whose reads and writes then are one
-//! system call each; they are given up when a minute passed without a use. So a file has its full
+//! system call each; they are given up when a minute passed without a use. A full file stays open until it is synced: else
+//! only the whole file system could be, and with it, in the way of every sender, the log. So a file has its full
 //! length, as Java's load demands, but takes room only as it is written; and a write that finds the disk
 //! full is an error, never a signal.
 //! Java 4.7.0 `store/MappedFileQueue.java` maps them all.
@@ -39,7 +40,7 @@ pub(super) struct QueueFiles {
     /// Byte behind the last file; `first` while there is none.
     end: AtomicU64,
     kept: Kept,
-    /// Something was written whose descriptor was closed before it was synced. If the disk fails then,
+    /// Something was written whose descriptor was closed before it was synced (`Kept`). If the disk fails then,
     /// the file may not know any more when it is opened again; its file system still does.
     unwatched: AtomicBool,
 }
@@ -180,7 +181,8 @@ impl QueueFiles {
                 self.open_at(base)?
             } else {
                 let file = Arc::new(make(&self.dir, base, self.file_bytes)?);
-                self.unwatched.fetch_or(!self.is_empty(), Ordering::AcqRel); // the one before is closed
+                let is_watched = self.is_empty() || self.kept.fill_last(base - self.file_bytes);
+                self.unwatched.fetch_or(!is_watched, Ordering::AcqRel);
                 self.end.store(base + self.file_bytes, Ordering::Release);
                 self.keep(base, &file);
                 made = true;
@@ -193,7 +195,7 @@ impl QueueFiles {
                 || Call::Write(path()),
                 || file.write_all_at(here, at - base),
             )?;
-            if !behind.is_empty() || !self.kept.has_last(base) {
+            if !self.kept.has_last(base) {
                 self.unwatched.store(true, Ordering::Release);
             }
             (at, bytes) = (at + fits, behind);
@@ -225,6 +227,11 @@ impl QueueFiles {
             base += self.file_bytes;
         }
         Ok(())
+    }
+
+    /// Notes that what lies in front of byte `to` is on disk.
+    pub(super) fn synced(&self, to: u64) {
+        self.kept.synced(to, self.file_bytes);
     }
 
     /// Removes the files that end at byte `to` or before, but never the last, which keeps the
@@ -413,17 +420,24 @@ mod tests {
         let files = QueueFiles::none(dir.path().to_owned(), 100);
         files.write(0, &[9; 50]).expect("written");
         assert!(!files.take_unwatched(), "its descriptor is open still");
-        files.write(50, &[9; 250]).expect("written");
-        assert!(files.take_unwatched(), "those of the files before are not");
-        read(&files, 0, 10).expect("read");
+        files.write(50, &[9; 100]).expect("written");
+        assert!(!files.take_unwatched(), "so is that of the full file");
+        files.write(150, &[9; 150]).expect("written");
+        assert!(files.take_unwatched(), "that of the next full one is not");
         let open = || files.kept.bases();
-        assert_eq!(open(), [Some(200), Some(0)]);
+        assert_eq!(open(), [Some(200), None, Some(0)]);
+        files.synced(99);
+        assert_eq!(open(), [Some(200), None, Some(0)]);
+        files.synced(100);
+        assert_eq!(open(), [Some(200), None, None]);
+        read(&files, 0, 10).expect("read");
+        assert_eq!(open(), [Some(200), Some(0), None]);
         files.close_unused();
         read(&files, 0, 10).expect("read");
         files.close_unused();
-        assert_eq!(open(), [None, Some(0)]);
+        assert_eq!(open(), [None, Some(0), None]);
         files.close_unused();
-        assert_eq!(open(), [None, None]);
+        assert_eq!(open(), [None, None, None]);
         files.write(270, &[9; 10]).expect("written");
         assert!(!files.take_unwatched(), "opened before it was written");
     }

@@ -1,5 +1,6 @@
 //! Descriptors of queue files that stay open for the next read or write: of a queue the last file and, beside it, one that a
-//! reader is at.
+//! reader is at. And one that was the last until it was full, until it is synced: the disk may fail with what was written to
+//! it, and of a file that was closed only its whole file system is sure to know that.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -11,9 +12,9 @@ use parking_lot::Mutex;
 const MOST: usize = 512;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// Those of one queue: the last file, another one.
+/// Those of one queue: the last file, another one, one that is full and not known to be on disk.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<[Option<Open>; 2]>);
+pub(super) struct Kept(Mutex<[Option<Open>; 3]>);
 
 struct Open {
     base: u64,
@@ -53,7 +54,7 @@ impl Kept {
 
     /// Keeps a file open, in the place of the last one or of the other, unless too many are.
     pub(super) fn keep(&self, base: u64, file: &Arc<File>, is_last: bool) {
-        let [last, other] = &mut *self.0.lock();
+        let [last, other, _] = &mut *self.0.lock();
         let place = if is_last { last } else { other };
         *place = None; // before the next is counted
         *place = Open::new(base, file);
@@ -61,13 +62,31 @@ impl Kept {
 
     /// Whether the file that begins at `base` stays open as the last one.
     pub(super) fn has_last(&self, base: u64) -> bool {
-        let [last, _] = &*self.0.lock();
+        let [last, _, _] = &*self.0.lock();
         last.as_ref().is_some_and(|last| last.base == base)
+    }
+
+    /// The last file, which begins at `base`, is full: it stays open until `synced`. False if it cannot, because it is closed
+    /// already or another one is in its place.
+    pub(super) fn fill_last(&self, base: u64) -> bool {
+        let [last, _, full] = &mut *self.0.lock();
+        if full.is_none() {
+            *full = last.take_if(|last| last.base == base);
+            return full.is_some();
+        }
+        false
+    }
+
+    /// What lies in front of byte `to` is on disk. `file_bytes` as of each file.
+    pub(super) fn synced(&self, to: u64, file_bytes: u64) {
+        let [_, _, full] = &mut *self.0.lock();
+        full.take_if(|full| full.base + file_bytes <= to);
     }
 
     /// Closes what nobody has used since the last call.
     pub(super) fn close_unused(&self) {
-        for place in &mut *self.0.lock() {
+        let [last, other, _] = &mut *self.0.lock();
+        for place in [last, other] {
             match place {
                 Some(open) if open.used => open.used = false,
                 _ => *place = None,
@@ -83,12 +102,12 @@ impl Kept {
     }
 
     pub(super) fn close_all(&self) {
-        *self.0.lock() = [None, None];
+        *self.0.lock() = [None, None, None];
     }
 
     /// Where the files that are open begin.
     #[cfg(test)]
-    pub(super) fn bases(&self) -> [Option<u64>; 2] {
+    pub(super) fn bases(&self) -> [Option<u64>; 3] {
         let places = self.0.lock();
         places
             .each_ref()

@@ -84,7 +84,7 @@ impl Queue {
         }
         if unsynced.files_changed {
             self.files.sync_names()?;
-            return self.files.sync(0, u64::MAX);
+            return self.files.sync(unsynced.from, u64::MAX);
         }
         self.files.sync(unsynced.from, unsynced.to)
     }
@@ -95,5 +95,6 @@ impl Queue {
             ext.synced(unsynced.ext);
         }
         self.synced.store(unsynced.to, Ordering::Relaxed);
+        self.files.synced(unsynced.to);
     }
 }

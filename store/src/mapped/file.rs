@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use super::disk;
 use super::mapping::Mapping;
+use super::touch::NAP;
 use super::warm::Warmth;
 use crate::paths;
 
@@ -50,11 +51,9 @@ const ZEROS_BYTES: u64 = 16 * 1024;
 /// Then it has the pages of so many made writable: some hundred microseconds in the kernel, which may not be interrupted there.
 const PREPARED_BYTES: u64 = 16 * ZEROS_BYTES;
 
-/// An append that meets zeros being put gives the processor away so often, which is enough unless the disk is in the way.
+/// An append that meets zeros being put gives the processor away so often, which is enough unless the disk is in the way. Then
+/// it naps between two looks.
 const YIELDS: u32 = 100;
-/// Then it sleeps so long between two looks.
-const NAP: Duration = Duration::from_micros(50);
-
 impl MappedFile {
     /// Makes an empty file of `bytes` whose first byte has offset `base`.
     pub(crate) fn create(dir: &Path, base: u64, bytes: u64) -> io::Result<MappedFile> {
@@ -245,6 +244,9 @@ impl MappedFile {
                 disk::sync_data(&file, self.path())?;
             } else if !to_disk {
                 self.map.touch(begin as usize, end as usize);
+            }
+            if !to_disk && end < to {
+                thread::sleep(NAP);
             }
         }
         Ok(())

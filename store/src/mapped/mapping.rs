@@ -7,11 +7,16 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
+use std::thread;
 
 use memmap2::{Advice, MmapRaw, UncheckedAdvice};
 
 use super::disk::{self, PAGE_BYTES};
+use super::touch::NAP;
 use durable::calls::{Call, watched};
+
+/// Taken out of the page tables at once: some hundred microseconds in the kernel.
+const LET_GO_BYTES: usize = 4 * 1024 * 1024;
 
 /// A mapped file. Gives out nothing safe but words: who reads and writes what when is up to
 /// `MappedFile` and `Words`.
@@ -161,13 +166,19 @@ impl Mapping {
             from.next_multiple_of(PAGE_BYTES as usize),
             to - to % PAGE_BYTES as usize,
         );
-        if first < end {
+        let mut at = first;
+        while at < end {
+            let next = (at + LET_GO_BYTES).min(end);
             // SAFETY: the mapping is shared, so its pages have their bytes, those that are being written too, in the page
             // cache; what is there stays readable and writable, and says the same.
             let _ = unsafe {
                 self.raw
-                    .unchecked_advise_range(UncheckedAdvice::DontNeed, first, end - first)
+                    .unchecked_advise_range(UncheckedAdvice::DontNeed, at, next - at)
             }; // slower without, no worse
+            if next < end {
+                thread::sleep(NAP);
+            }
+            at = next;
         }
     }
 
