@@ -16,6 +16,7 @@ mod measure;
 mod options;
 mod plot;
 mod pull;
+mod reply;
 mod report;
 mod run;
 mod send;

@@ -1,19 +1,24 @@
 //! The receiving side: connections that read queues, from the start again and again, or behind the senders as they go.
 
 use std::io;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use remoting::HeaderForm;
 use remoting::code::response;
-use remoting::{Command, HeaderForm};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::measure::Measure;
-use crate::wire::{self, Template, now_ns, records, take_reply};
+use crate::reply::{Pulled, take_pulled, take_reply};
+use crate::wire::{self, Template, now_ns};
 
 /// How long a held pull waits for messages, as a Java consumer asks.
 const SUSPEND_MS: u64 = 15_000;
+
+/// Room for what one read may bring. All connections read into the same few pages again and again.
+const READ_BYTES: usize = 32 * 1024;
 
 /// How a load of pulls looks.
 #[derive(Clone, Debug)]
@@ -51,7 +56,7 @@ pub(crate) async fn run(
     let mut puller = Puller {
         queues: mine
             .map(|id| Queue {
-                id,
+                template: load.template(id),
                 offset: 0,
                 asked: Instant::now(),
             })
@@ -59,7 +64,7 @@ pub(crate) async fn run(
         out: BytesMut::new(),
         reader,
         writer,
-        input: BytesMut::with_capacity(1 << 18),
+        input: BytesMut::with_capacity(2 * READ_BYTES),
         load,
     };
     if puller.load.follow {
@@ -68,26 +73,33 @@ pub(crate) async fn run(
     for slot in 0..puller.queues.len() {
         puller.ask(slot);
     }
+    let mut over = pin!(tokio::time::sleep_until(until.into()));
     loop {
         puller.writer.write_all_buf(&mut puller.out).await?;
-        let now = Instant::now();
-        if now >= until {
+        if Instant::now() >= until {
             return Ok(measure);
         }
+        puller.input.reserve(READ_BYTES);
         tokio::select! {
             read = puller.reader.read_buf(&mut puller.input) => if read? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             },
-            () = tokio::time::sleep_until(until.into()) => return Ok(measure),
+            () = &mut over => return Ok(measure),
         }
-        while let Some(reply) = take_reply(&mut puller.input).map_err(io::Error::other)? {
-            puller.take(reply, &mut measure);
-        }
+        puller.take_replies(&mut measure)?;
+    }
+}
+
+impl PullLoad {
+    fn template(&self, queue_id: u32) -> Template {
+        let suspend_ms = if self.follow { SUSPEND_MS } else { 0 };
+        let (topic, batch) = (&self.topic, self.batch);
+        Template::pull(topic, "mqload", queue_id, batch, suspend_ms, self.form)
     }
 }
 
 struct Queue {
-    id: u32,
+    template: Template,
     offset: i64,
     asked: Instant,
 }
@@ -107,47 +119,39 @@ impl Puller {
             return;
         };
         queue.asked = Instant::now();
-        let suspend_ms = if self.load.follow { SUSPEND_MS } else { 0 };
-        let (topic, batch, form) = (&self.load.topic, self.load.batch, self.load.form);
-        let template = Template::pull(
-            topic,
-            "mqload",
-            queue.id,
-            queue.offset,
-            batch,
-            suspend_ms,
-            form,
-        );
-        template.write(slot as u32, 0, 0, &mut self.out);
+        let (template, offset) = (&queue.template, queue.offset);
+        template.write_pull(slot as u32, offset, &mut self.out);
     }
 
-    fn take(&mut self, reply: Command, measure: &mut Measure) {
-        let now = Instant::now();
-        let next: Option<i64> = reply
-            .fields
-            .get("nextBeginOffset")
-            .and_then(|text| text.parse().ok());
-        let Some(slot) = crate::wire::slot_of(&reply) else {
+    fn take_replies(&mut self, measure: &mut Measure) -> io::Result<()> {
+        let follow = self.load.follow;
+        loop {
+            let (now, now_ns) = (Instant::now(), if follow { now_ns() } else { 0 });
+            let arrived = |stamp_ns: u64| {
+                if follow {
+                    let ago = Duration::from_nanos(now_ns.saturating_sub(stamp_ns));
+                    measure.record(now - ago.min(Duration::from_secs(60)), now, 1);
+                }
+            };
+            match take_pulled(&mut self.input, arrived).map_err(io::Error::other)? {
+                Some(pulled) => self.take(&pulled, now, measure),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn take(&mut self, pulled: &Pulled, now: Instant, measure: &mut Measure) {
+        let Some(slot) = pulled.outcome.slot else {
             return;
         };
         let Some(queue) = self.queues.get_mut(slot) else {
             return;
         };
-        match reply.code {
+        match pulled.outcome.code {
             response::SUCCESS => {
-                let asked = queue.asked;
-                queue.offset = next.unwrap_or(queue.offset);
-                let body = reply.body.into_bytes();
-                if self.load.follow {
-                    let now_ns = now_ns();
-                    records(body, |stamp_ns| {
-                        let sent = now
-                            - Duration::from_nanos(now_ns.saturating_sub(stamp_ns))
-                                .min(Duration::from_secs(60));
-                        measure.record(sent, now, 1);
-                    });
-                } else {
-                    measure.record(asked, now, records(body, |_| {}));
+                queue.offset = pulled.next_begin.unwrap_or(queue.offset);
+                if !self.load.follow {
+                    measure.record(queue.asked, now, pulled.messages);
                 }
             }
             response::PULL_NOT_FOUND if self.load.follow => {}
@@ -155,7 +159,7 @@ impl Puller {
             | response::PULL_OFFSET_MOVED
             | response::PULL_RETRY_IMMEDIATELY => {
                 queue.offset = if self.load.follow {
-                    next.unwrap_or(0)
+                    pulled.next_begin.unwrap_or(0)
                 } else {
                     0
                 };
@@ -167,10 +171,8 @@ impl Puller {
 
     /// Asks for far too large an offset once a queue: the reply names the end.
     async fn go_to_ends(&mut self) -> io::Result<()> {
-        let (topic, form) = (self.load.topic.clone(), self.load.form);
         for queue in &mut self.queues {
-            let template = Template::pull(&topic, "mqload", queue.id, i64::MAX / 2, 1, 0, form);
-            template.write(0, 0, 0, &mut self.out);
+            queue.template.write_pull(0, i64::MAX / 2, &mut self.out);
             self.writer.write_all_buf(&mut self.out).await?;
             let reply = loop {
                 if let Some(reply) = take_reply(&mut self.input).map_err(io::Error::other)? {

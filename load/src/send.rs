@@ -8,7 +8,8 @@ use remoting::HeaderForm;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::measure::Measure;
-use crate::wire::{self, Message, Template, now_ns, take_outcome};
+use crate::reply::take_outcome;
+use crate::wire::{self, Message, Template, now_ns};
 
 /// How a load of sends looks.
 #[derive(Clone, Debug)]

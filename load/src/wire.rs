@@ -1,22 +1,24 @@
-//! Requests made once and sent many times: only the opaque, the queue, the message key and the stamp change.
+//! Requests made once and sent many times: only the opaque, the queue's offset, the message key and the stamp change.
 //!
 //! The tool shares the machine with the server it measures. What a request costs here is taken from the server, so a
-//! request is a copy of bytes, and of a send's reply no more than code and opaque is looked at.
+//! request is a copy of bytes.
 
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use remoting::code::request;
-use remoting::frame::{self, DecodeError, FRAME_LIMIT_BYTES};
+use remoting::frame;
 use remoting::outbound::Outbound;
 use remoting::{Command, HeaderForm};
 use tokio::net::TcpStream;
 
 /// Ten digits wherever it goes, so that a JSON header keeps its length.
-const FIRST_OPAQUE: i32 = 1_000_000_000;
+pub(crate) const FIRST_OPAQUE: i32 = 1_000_000_000;
 const KEY_MARK: &str = "0123456789ABCDEF0123456789ABCDEF";
 const KEY_DIGITS: usize = 16;
+/// Nineteen digits wherever it goes.
+const OFFSET_MARK: i64 = 1_234_567_890_123_456_789;
 
 /// Bytes at the front of a body that hold the time of the send, nanoseconds since 1970, big-endian.
 pub(crate) const STAMP_BYTES: usize = 8;
@@ -51,6 +53,7 @@ pub(crate) struct Template {
     form: HeaderForm,
     opaque_at: usize,
     key_at: Vec<usize>,
+    offset_at: Option<usize>,
     stamp_at: Option<usize>,
 }
 
@@ -78,12 +81,11 @@ impl Template {
         template
     }
 
-    /// PULL_MESSAGE of one queue from `offset`; held for `suspend_ms` when there is nothing, unless that is 0.
+    /// PULL_MESSAGE of one queue; held for `suspend_ms` when there is nothing, unless that is 0.
     pub(crate) fn pull(
         topic: &str,
         group: &str,
         queue_id: u32,
-        offset: i64,
         batch: u32,
         suspend_ms: u64,
         form: HeaderForm,
@@ -94,7 +96,7 @@ impl Template {
         fields.push("consumerGroup", group);
         fields.push("topic", topic);
         fields.push_number("queueId", queue_id);
-        fields.push_number("queueOffset", offset);
+        fields.push_number("queueOffset", OFFSET_MARK);
         fields.push_number("maxMsgNums", batch);
         fields.push_number("sysFlag", sys_flag);
         fields.push("commitOffset", "0");
@@ -102,7 +104,9 @@ impl Template {
         fields.push("subscription", "*");
         fields.push("subVersion", "0");
         fields.push("expressionType", "TAG");
-        Template::of(command, form)
+        let mut template = Template::of(command, form);
+        template.offset_at = find(&template.frame, OFFSET_MARK.to_string().as_bytes());
+        template
     }
 
     /// GET_ROUTEINFO_BY_TOPIC, as every client asks its name server.
@@ -130,21 +134,37 @@ impl Template {
         Template {
             opaque_at: opaque_at.unwrap_or(0),
             key_at,
+            offset_at: None,
             stamp_at: None,
             frame,
             form,
         }
     }
 
-    /// Appends the request as number `slot` of those in flight, with a key of its own and the time.
-    pub(crate) fn write(&self, slot: u32, key: u64, stamp_ns: u64, out: &mut BytesMut) {
+    /// Appends the pull as number `slot` of those in flight, from `offset` on.
+    pub(crate) fn write_pull(&self, slot: u32, offset: i64, out: &mut BytesMut) {
+        let start = self.write_numbered(slot, out);
+        if let Some(at) = self.offset_at {
+            patch(out, start + at, &digits::<19>(offset.unsigned_abs()));
+        }
+    }
+
+    /// Appends the request as number `slot` of those in flight. Where it begins.
+    fn write_numbered(&self, slot: u32, out: &mut BytesMut) -> usize {
         let start = out.len();
         out.extend_from_slice(&self.frame);
         let opaque = FIRST_OPAQUE + slot as i32;
+        let at = start + self.opaque_at;
         match self.form {
-            HeaderForm::Json => patch(out, start + self.opaque_at, opaque.to_string().as_bytes()),
-            HeaderForm::Binary => patch(out, start + self.opaque_at, &opaque.to_be_bytes()),
+            HeaderForm::Json => patch(out, at, &digits::<10>(u64::from(opaque.unsigned_abs()))),
+            HeaderForm::Binary => patch(out, at, &opaque.to_be_bytes()),
         }
+        start
+    }
+
+    /// Appends the request as number `slot` of those in flight, with a key of its own and the time.
+    pub(crate) fn write(&self, slot: u32, key: u64, stamp_ns: u64, out: &mut BytesMut) {
+        let start = self.write_numbered(slot, out);
         for at in &self.key_at {
             patch(out, start + at, &hex(key));
         }
@@ -152,95 +172,6 @@ impl Template {
             patch(out, start + at, &stamp_ns.to_be_bytes());
         }
     }
-}
-
-/// The slot of the request that `reply` answers, if it answers one of ours.
-pub(crate) fn slot_of(reply: &Command) -> Option<usize> {
-    usize::try_from(reply.opaque.checked_sub(FIRST_OPAQUE)?).ok()
-}
-
-/// The next reply that has arrived whole.
-///
-/// # Errors
-/// The server sent bytes that are not a command.
-pub(crate) fn take_reply(input: &mut BytesMut) -> Result<Option<Command>, DecodeError> {
-    frame::take_frame(input, FRAME_LIMIT_BYTES)?
-        .map(frame::decode)
-        .transpose()
-}
-
-/// What a sender needs to know of a reply.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// 0 for success.
-    pub(crate) code: i32,
-    /// The request that it answers, if that is one of ours.
-    pub(crate) slot: Option<usize>,
-}
-
-/// The outcome that the next whole reply tells. What is not a JSON header as both Java and this repository write it is read
-/// in full.
-///
-/// # Errors
-/// The server sent bytes that are not a command.
-pub(crate) fn take_outcome(input: &mut BytesMut) -> Result<Option<Outcome>, DecodeError> {
-    if let Some((frame_bytes, outcome)) = glance(input) {
-        input.advance(frame_bytes);
-        return Ok(Some(outcome));
-    }
-    let reply = take_reply(input)?;
-    Ok(reply.map(|reply| Outcome {
-        code: reply.code,
-        slot: slot_of(&reply),
-    }))
-}
-
-/// Bytes of the frame that `input` begins with, and its outcome. The code is the first field of a header; the opaque is found
-/// from the end, as quotes inside a value have a backslash before them.
-fn glance(input: &[u8]) -> Option<(usize, Outcome)> {
-    const CODE: &[u8] = b"{\"code\":";
-    const OPAQUE: &[u8; 9] = b"\"opaque\":";
-    let (length, rest) = input.split_first_chunk::<4>()?;
-    let frame = rest.get(..u32::from_be_bytes(*length) as usize)?;
-    let (word, rest) = frame.split_first_chunk::<4>()?;
-    let word = u32::from_be_bytes(*word);
-    let is_json = word >> 24 == 0;
-    let header = rest.get(..word as usize).filter(|_| is_json)?;
-    let code = leading_number(header.strip_prefix(CODE)?)?;
-    let opaque_at = header.windows(OPAQUE.len()).rposition(|w| w == OPAQUE)? + OPAQUE.len();
-    let opaque = leading_number(header.get(opaque_at..)?)?;
-    let slot = opaque.checked_sub(FIRST_OPAQUE).map(usize::try_from);
-    let slot = slot.and_then(Result::ok);
-    Some((length.len() + frame.len(), Outcome { code, slot }))
-}
-
-/// The digits that `text` begins with.
-fn leading_number(text: &[u8]) -> Option<i32> {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
-    str::from_utf8(text.get(..end)?).ok()?.parse().ok()
-}
-
-/// Walks over the records of a pull reply: count, and the stamp of each.
-pub(crate) fn records(mut body: Bytes, mut each: impl FnMut(u64)) -> u64 {
-    const BODY_LENGTH_AT: usize = 84; // with IPv4 hosts; see `store::record::layout`
-    let mut count = 0;
-    while body.len() >= BODY_LENGTH_AT + 4 {
-        let size = body
-            .get(..4)
-            .and_then(|b| b.first_chunk())
-            .map_or(0, |b| u32::from_be_bytes(*b)) as usize;
-        if size == 0 || size > body.len() {
-            break;
-        }
-        let stamp = body
-            .get(BODY_LENGTH_AT + 4..)
-            .and_then(|b| b.first_chunk())
-            .map(|b| u64::from_be_bytes(*b));
-        each(stamp.unwrap_or(0));
-        count += 1;
-        body.advance(size);
-    }
-    count
 }
 
 /// Nanoseconds since 1970.
@@ -277,6 +208,16 @@ fn patch(out: &mut BytesMut, at: usize, bytes: &[u8]) {
     }
 }
 
+/// The last `N` digits of a number, zeros in front.
+fn digits<const N: usize>(mut number: u64) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    digits
+}
+
 fn hex(key: u64) -> [u8; KEY_DIGITS] {
     let mut digits = [0; KEY_DIGITS];
     for (index, digit) in digits.iter_mut().rev().enumerate() {
@@ -293,32 +234,7 @@ fn hex(key: u64) -> [u8; KEY_DIGITS] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_glance_at_a_reply_sees_what_reading_it_in_full_does() {
-        let mut replies = Vec::new();
-        for form in [HeaderForm::Json, HeaderForm::Binary] {
-            for (code, opaque) in [(0, FIRST_OPAQUE + 7), (2, FIRST_OPAQUE), (1, 3), (0, -1)] {
-                let mut reply = Command::success().with_remark("\"opaque\":5,");
-                (reply.code, reply.opaque, reply.form) = (code, opaque, form);
-                reply.fields.push("opaque", "9");
-                replies.push(reply);
-            }
-        }
-        let mut out = Outbound::default();
-        replies
-            .iter()
-            .for_each(|reply| frame::encode(reply.clone(), &mut out));
-        let mut input = BytesMut::from(&*out.copy_to_bytes(out.remaining()));
-        assert!(glance(&input).is_some());
-        let mut cut = BytesMut::from(&input[..20]);
-        assert_eq!(take_outcome(&mut cut), Ok(None));
-        for reply in replies {
-            let outcome = take_outcome(&mut input).expect("valid").expect("whole");
-            assert_eq!((outcome.code, outcome.slot), (reply.code, slot_of(&reply)));
-        }
-        assert!(input.is_empty());
-    }
+    use crate::reply::{slot_of, take_reply};
 
     #[test]
     fn a_written_request_is_a_frame_with_its_own_opaque_and_key() {
@@ -348,6 +264,21 @@ mod tests {
                 second.body.into_bytes().first_chunk(),
                 Some(&8u64.to_be_bytes())
             );
+        }
+    }
+
+    #[test]
+    fn a_written_pull_says_from_where() {
+        for form in [HeaderForm::Json, HeaderForm::Binary] {
+            let template = Template::pull("T", "G", 3, 32, 0, form);
+            for offset in [0, 7, i64::MAX / 2] {
+                let mut out = BytesMut::new();
+                template.write_pull(9, offset, &mut out);
+                let pull = take_reply(&mut out).expect("valid").expect("whole");
+                let read: remoting::header::pull::PullRequest<'_> = pull.header().expect("whole");
+                assert_eq!((read.queue_offset, read.queue_id), (offset, 3));
+                assert_eq!(slot_of(&pull), Some(9));
+            }
         }
     }
 }
