@@ -11,6 +11,11 @@ use bytes::{Buf, Bytes, BytesMut};
 /// A slice shorter than this is cheaper to copy than to hand to the kernel on its own.
 const COPY_LIMIT_BYTES: usize = 2048;
 
+/// Room that headers behind large bodies share, so that not each of them begins with a few bytes and grows.
+const HEADERS_BYTES: usize = 4096;
+/// Room for one of them.
+const HEADER_BYTES: usize = 512;
+
 /// What a connection still has to write.
 #[derive(Debug, Default)]
 pub struct Outbound {
@@ -47,6 +52,9 @@ impl Outbound {
         if !self.tail.is_empty() {
             self.chunk_bytes += self.tail.len();
             self.chunks.push_back(self.tail.split().freeze());
+            if self.tail.capacity() < HEADER_BYTES {
+                self.tail.reserve(HEADERS_BYTES);
+            }
         }
     }
 }

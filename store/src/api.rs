@@ -122,7 +122,7 @@ pub struct QueueRead {
     pub min_offset: QueueOffset,
     /// The queue's end.
     pub max_offset: QueueOffset,
-    /// Whole records, one after the other, as slices of the log; neighbours are one slice.
+    /// Whole records, one after the other: slices of the log, and copies of what would be short slices.
     pub records: Vec<Bytes>,
     /// How many records that is.
     pub message_count: u32,

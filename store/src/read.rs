@@ -1,9 +1,10 @@
-//! Reading a queue: from an offset to slices of the log.
+//! Reading a queue: from an offset to slices of the log, and copies of what is too short for a slice of its own.
 //!
 //! A read stays within one queue file, skips what is not wanted, stops at the limits, and says where
 //! to go on. The rule that is easy to break: the next offset is behind everything looked at, wanted
 //! or not. Java 4.7.0 `store/DefaultMessageStore.java`: `getMessage`, `isTheBatchFull`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,6 +27,12 @@ const LEAST_SCAN_BYTES: u64 = 16_000;
 /// Read ahead of a record that lies far behind the log's end: as Linux does by itself where it is not told better.
 const AHEAD_BYTES: u64 = 128 * 1024;
 
+/// Records that lie one behind the other and are fewer bytes than this are cheaper to copy than to hand out on their own.
+const SHORT_BYTES: usize = 2048;
+
+/// Room for the runs of a common pull.
+const RUNS: u32 = 32;
+
 /// The limits of reads, worked out once.
 pub(crate) struct Reader {
     /// What lies further behind the log's end is taken to be on disk only.
@@ -38,7 +45,8 @@ pub(crate) struct Reader {
 /// What becomes of records that may be on disk only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cold {
-    /// They are handed out as they are. Who looks at them, a filter too, waits for the disk.
+    /// They are handed out as they are. Who looks at them, and that is this read for a filter or for short ones, waits for
+    /// the disk.
     HandOut,
     /// The read ends in front of them.
     EndInFront,
@@ -140,7 +148,7 @@ impl Reader {
         let most = LEAST_SCAN_BYTES
             .max(u64::from(max_messages) * ENTRY_BYTES)
             .div_ceil(ENTRY_BYTES);
-        let mut run = Run::default();
+        let mut run = Runs::of_up_to(max_messages);
         let mut skip_below = 0;
         let mut looked_at = 0;
         read.status = ReadStatus::NoMatchedMessage;
@@ -196,7 +204,7 @@ impl Reader {
         log: &CommitLog,
         entry: Entry,
         wanted: &mut Wanted<'_>,
-        run: &mut Run,
+        run: &mut Runs,
         read: &mut QueueRead,
     ) -> Taken {
         let by_entry = wanted.by_entry(entry);
@@ -225,7 +233,7 @@ impl Reader {
         if !wanted.by_record(record, by_entry.is_none()) {
             return Taken::No(ReadStatus::NoMatchedMessage);
         }
-        run.add(offset, bytes, &mut read.records);
+        run.add(offset, bytes);
         Taken::Yes
     }
 
@@ -315,19 +323,26 @@ fn outside(
     (from > max).then_some((ReadStatus::OffsetOverflowBadly, max))
 }
 
-/// Records that lie one behind the other in one file, until a gap makes them a slice. All slices of a file share one owner:
-/// a slice costs no allocation.
-#[derive(Default)]
-struct Run {
+/// Records of one file, until they become slices. Those that lie one behind the other are one run. All slices of a file share
+/// one owner, and short runs one copy: neither costs an allocation each.
+struct Runs {
     /// The file, and all that could be read of it.
     file: Option<(Arc<MappedFile>, Bytes)>,
-    from: u64,
-    to: u64,
+    /// Where in the file each begins and ends.
+    runs: Vec<Range<usize>>,
     /// Up to here the kernel was asked to read ahead. It does not by itself where this process has written.
     ahead: u64,
 }
 
-impl Run {
+impl Runs {
+    fn of_up_to(max_messages: u32) -> Runs {
+        Runs {
+            file: None,
+            runs: Vec::with_capacity(max_messages.min(RUNS) as usize),
+            ahead: 0,
+        }
+    }
+
     /// The bytes at `offset`, if they are in the file.
     fn record(&self, offset: u64, bytes: u64) -> Option<&[u8]> {
         let (file, all) = self.file.as_ref()?;
@@ -345,19 +360,38 @@ impl Run {
         }
     }
 
-    fn add(&mut self, offset: u64, bytes: u64, slices: &mut Vec<Bytes>) {
-        if self.to != offset {
-            self.end(slices);
-            self.from = offset;
+    /// Adds a record that is in the file.
+    fn add(&mut self, offset: u64, bytes: u64) {
+        let base = self.file.as_ref().map_or(0, |(file, _)| file.base());
+        let (from, bytes) = ((offset - base) as usize, bytes as usize);
+        match self.runs.last_mut() {
+            Some(last) if last.end == from => last.end += bytes,
+            _ => self.runs.push(from..from + bytes),
         }
-        self.to = offset + bytes;
     }
 
+    /// Makes them slices.
     fn end(&mut self, slices: &mut Vec<Bytes>) {
-        let run = self.record(self.from, self.to - self.from);
-        if let (Some(run), Some((_, all))) = (run.filter(|run| !run.is_empty()), &self.file) {
-            slices.push(all.slice_ref(run));
+        let Some((_, all)) = &self.file else {
+            return;
+        };
+        let bytes_of = |run: &Range<usize>| all.get(run.clone()).unwrap_or_default();
+        let is_short = |run: &Range<usize>| run.len() < SHORT_BYTES;
+        for runs in self
+            .runs
+            .chunk_by(|run, next| is_short(run) && is_short(next))
+        {
+            slices.push(match runs {
+                [run] => all.slice_ref(bytes_of(run)),
+                short => {
+                    let mut copy = Vec::with_capacity(short.iter().map(Range::len).sum());
+                    short
+                        .iter()
+                        .for_each(|run| copy.extend_from_slice(bytes_of(run)));
+                    copy.into()
+                }
+            });
         }
-        (self.from, self.to) = (0, 0);
+        self.runs.clear();
     }
 }

@@ -17,8 +17,8 @@ use crate::record::Record;
 const QUERY_BYTES: usize = 16 * 1024 * 1024 - 64 * 1024;
 
 impl Store {
-    /// Reads up to `max_messages` of a queue from `from` on, within the configured limits. Does not touch the records,
-    /// unless `select` does: they may be on disk only.
+    /// Reads up to `max_messages` of a queue from `from` on, within the configured limits. Blocks if the disk must be waited
+    /// for.
     pub fn read_queue(
         &self,
         topic: &str,
