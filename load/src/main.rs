@@ -20,6 +20,7 @@ mod reply;
 mod report;
 mod run;
 mod send;
+mod ticks;
 mod wire;
 
 use clap::Parser;

@@ -168,8 +168,9 @@ impl Scale {
             );
             us *= 10.0;
         }
-        for tenth in 0..=10 {
-            let second = self.seconds * f64::from(tenth) / 10.0;
+        let step = step_of(self.seconds);
+        let ticks = (0..).map(|tick| f64::from(tick) * step);
+        for second in ticks.take_while(|second| *second <= self.seconds) {
             let _ = writeln!(
                 svg,
                 "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{second:.0} s</text>",
@@ -182,6 +183,13 @@ impl Scale {
             "<line x1=\"{LEFT}\" y1=\"{bottom}\" x2=\"{right}\" y2=\"{bottom}\" stroke=\"black\"/>"
         );
     }
+}
+
+/// Whole seconds from one number of the axis to the next: 1, 2 or 5 and so many zeros, for ten numbers at most.
+fn step_of(seconds: f64) -> f64 {
+    let decades = (0..).map(|zeros| 10f64.powi(zeros));
+    let mut steps = decades.flat_map(|decade| [1.0, 2.0, 5.0].map(|digit| digit * decade));
+    steps.find(|step| step * 10.0 >= seconds).unwrap_or(seconds)
 }
 
 fn decade_below(us: f64) -> f64 {
@@ -216,6 +224,19 @@ mod tests {
     use crate::measure::Measure;
 
     #[test]
+    fn the_axis_has_few_numbers_and_each_once() {
+        for (seconds, step) in [
+            (1.0, 1.0),
+            (6.0, 1.0),
+            (13.0, 2.0),
+            (45.0, 5.0),
+            (600.0, 100.0),
+        ] {
+            assert_eq!(step_of(seconds), step, "{seconds} s");
+        }
+    }
+
+    #[test]
     fn slower_seconds_lie_higher_and_every_line_is_inside_the_picture() {
         let started = Instant::now();
         let mut measure = Measure::new(started, Duration::ZERO, Duration::from_secs(1));
@@ -224,7 +245,7 @@ mod tests {
             measure.record(now - Duration::from_micros(us), now, 1);
         }
         let second = Duration::from_secs(1);
-        let run = Report::of("a < b".to_owned(), &measure, 3 * second, second, None);
+        let run = Report::of("a < b".to_owned(), &measure, 3 * second, (second, 3), None);
         let svg = latencies(&[("a < b", &run)]);
         assert!(svg.contains("a &lt; b: p50"), "{svg}");
         let line = svg

@@ -71,12 +71,13 @@ impl Percentiles {
 }
 
 impl Report {
-    /// Sums a run up. `usage`: the server's before and after what counted.
+    /// Sums a run up, whose series has so many whole intervals: what comes behind them are the last answers only. `usage`: the
+    /// server's before and after what counted.
     pub(crate) fn of(
         case: String,
         measure: &Measure,
         counted: Duration,
-        interval: Duration,
+        (interval, intervals): (Duration, usize),
         usage: Option<(Usage, Usage)>,
     ) -> Report {
         let messages = measure.messages;
@@ -86,6 +87,7 @@ impl Report {
             .series
             .iter()
             .enumerate()
+            .take(intervals)
             .filter(|(_, part)| !part.is_empty());
         Report {
             case,

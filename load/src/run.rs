@@ -129,6 +129,9 @@ async fn finish(
     mut tasks: Connections,
     case: String,
 ) -> io::Result<Report> {
+    if let Some(gone) = load.pid.filter(|pid| Usage::of(*pid).is_none()) {
+        return Err(io::Error::other(format!("there is no process {gone}")));
+    }
     let mut all = Measure::new(started, load.warm_up(), INTERVAL);
     let counted_from = started + load.warm_up();
     watch(&mut tasks, &mut all, counted_from).await?;
@@ -139,7 +142,9 @@ async fn finish(
         all.add(&done.map_err(io::Error::other)??);
     }
     let usage = before.zip(after);
-    Ok(Report::of(case, &all, load.counted(), INTERVAL, usage))
+    let whole = (load.warm_up() + load.counted()).as_secs_f64() / INTERVAL.as_secs_f64();
+    let series = (INTERVAL, (whole as usize).max(1));
+    Ok(Report::of(case, &all, load.counted(), series, usage))
 }
 
 /// Waits until a time, or for the first connection that fails: there is nothing to measure then.
@@ -152,6 +157,9 @@ async fn watch(tasks: &mut Connections, all: &mut Measure, until: Instant) -> io
 }
 
 /// Prints what was found, and writes it as the options ask.
+///
+/// # Errors
+/// A file cannot be written; the server has refused everything.
 fn tell(load: &Load, reports: &[Report]) -> io::Result<()> {
     reports.iter().for_each(|report| print!("{report}"));
     if let Some(path) = &load.json {
@@ -161,7 +169,11 @@ fn tell(load: &Load, reports: &[Report]) -> io::Result<()> {
         let named: Vec<_> = reports.iter().map(|run| (run.case.as_str(), run)).collect();
         std::fs::write(path, plot::latencies(&named))?;
     }
-    Ok(())
+    let nothing = |run: &&Report| run.messages == 0 && !run.refused.is_empty();
+    reports.iter().find(nothing).map_or(Ok(()), |run| {
+        let why = "every request was refused: is the topic there, and is this the right server?";
+        Err(io::Error::other(format!("{}: {why}", run.case)))
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::measure::Measure;
 use crate::reply::take_outcome;
+use crate::ticks::Ticks;
 use crate::wire::{self, Message, Template, now_ns};
+
+/// So many connections have a timer each; a descriptor more for each of thousands may be too many.
+const MOST_TIMERS: u32 = 256;
 
 /// How a load of sends looks.
 #[derive(Clone, Debug)]
@@ -67,6 +71,10 @@ pub(crate) async fn run(
         .rate
         .map(|rate| Duration::from_secs_f64(f64::from(load.connections) / rate));
     let mut next_due = Instant::now();
+    let ticks = match pace.filter(|_| load.connections <= MOST_TIMERS) {
+        Some(pace) => Ticks::every(pace)?,
+        None => None,
+    };
     let mut input = BytesMut::with_capacity(1 << 16);
     let (mut reader, mut writer) = stream.into_split();
     loop {
@@ -92,13 +100,24 @@ pub(crate) async fn run(
         } else {
             pace.map_or(until, |_| next_due.max(now))
         };
+        let waited = async {
+            match &ticks {
+                Some(ticks) if !over => ticks.next().await,
+                _ => {
+                    tokio::time::sleep_until(wake.into()).await;
+                    Ok(())
+                }
+            }
+        };
         tokio::select! {
             biased;
             read = reader.read_buf(&mut input) => if read? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             },
-            () = tokio::time::sleep_until(wake.into()), if wake > now || over => if over {
+            waited = waited, if wake > now || over => if over {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "replies are missing 10 s after the end"));
+            } else {
+                waited?;
             },
         }
         sender.take_replies(&mut input, &mut measure)?;
