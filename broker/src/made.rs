@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use remoting::{Answer, Refusal};
+use remoting::{Answer, Refusal, Service};
 
 use crate::broker::Broker;
 
@@ -43,6 +43,13 @@ pub(crate) fn saved_first(broker: &Arc<Broker>, answer: Answer) -> Answer {
             saved.await?;
             answer.await
         }),
+        Answer::Held(held) => {
+            let answer = broker.wait_for(held);
+            Answer::later(async {
+                saved.await?;
+                answer.await
+            })
+        }
     }
 }
 

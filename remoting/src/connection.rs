@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! socket ─read─▶ frames ─▶ service ─now──▶ outbound ─one vectored write─▶ socket
-//!                             └──later──▶ waiting ──┘
+//!                             ├──later──▶ waiting ──┤
+//!                             └──held───▶ held ─────┤
 //!                 other tasks ─▶ outbox ────────────┘
 //! ```
 //!
@@ -34,6 +35,7 @@ use tracing::{debug, warn};
 use crate::bounds::{Bounds, FREE_BYTES};
 use crate::command::Command;
 use crate::frame::{self, DecodeError};
+use crate::held::HeldReplies;
 use crate::outbound::Outbound;
 use crate::peer::Taken;
 use crate::router::{Answer, Service};
@@ -107,6 +109,7 @@ pub(crate) async fn serve<S: Service>(
         held_bytes: 0,
         waiting_bytes: 0,
         waiting: FuturesUnordered::new(),
+        held: HeldReplies::default(),
         out: Outbound::default(),
         tick: ticks(limits.idle),
         limits,
@@ -165,6 +168,7 @@ struct Connection<T, S> {
     /// What counts in `bounds.held`.
     held_bytes: usize,
     waiting: FuturesUnordered<Waiting>,
+    held: HeldReplies,
     waiting_bytes: usize,
     out: Outbound,
     tick: Interval,
@@ -202,7 +206,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         if closing && !self.out.has_remaining() {
             return Poll::Ready(End::Closed);
         }
-        if self.stopping && !self.out.has_remaining() && self.waiting.is_empty() {
+        if self.stopping && !self.out.has_remaining() && self.waiting_requests() == 0 {
             return Poll::Ready(End::Stopped);
         }
         self.poll_idle(cx)
@@ -253,11 +257,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
         self.input.reserve(READ_BYTES / 4);
     }
 
+    fn waiting_requests(&self) -> usize {
+        self.waiting.len() + self.held.len()
+    }
+
     fn is_full(&self) -> bool {
         let unwritten = self.out.remaining();
         unwritten >= self.limits.outbound_bytes
             || self.waiting_bytes >= self.limits.waiting_bytes
-            || self.waiting.len() >= self.limits.waiting_requests
+            || self.waiting_requests() >= self.limits.waiting_requests
             || !self.limits.bounds.may_hold(unwritten + self.waiting_bytes)
     }
 
@@ -325,6 +333,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
                 self.waiting_bytes += ticket.bytes;
                 self.waiting.push(Waiting { ticket, answer });
             }
+            Ok(Answer::Held(held)) => {
+                self.waiting_bytes += ticket.bytes;
+                self.held.push(ticket, held);
+            }
             Ok(Answer::EvenOneway(refusal)) => ticket.reply(refusal.into(), &mut self.out),
             Ok(Answer::Nothing) => {}
             Err(panic) => ticket.answer(Err(ticket.panicked(&*panic)), &mut self.out),
@@ -336,6 +348,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
             self.waiting_bytes -= ticket.bytes;
             ticket.answer(result, &mut self.out);
         }
+        self.waiting_bytes -= self.held.poll(&self.service, &mut self.out, cx);
     }
 
     /// Takes what other tasks have left for this peer, if it has room. Whether the connection is to close behind it, and
@@ -377,6 +390,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Service> Connection<T, S> {
                 self.input = BytesMut::new();
             }
             self.out.give_back();
+            self.held.give_back();
             if self.quiet_ticks > IDLE_TICKS && !self.limits.idle.is_zero() {
                 return Poll::Ready(End::Idle);
             }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::code::{request, response};
 use crate::command::Command;
@@ -68,19 +68,29 @@ impl From<Refusal> for Command {
 pub type LaterAnswer = Pin<Box<dyn Future<Output = Result<Command, Refusal>> + Send>>;
 
 /// How a request is answered.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would be an allocation a request; an answer is moved once or twice"
-)]
 pub enum Answer {
     /// It is done.
     Now(Result<Command, Refusal>),
     /// It waits. Dropped unfinished when its connection ends.
     Later(LaterAnswer),
+    /// It is done, but not to be told before the service lets its mark go.
+    Held(Held),
     /// It is refused, and told so even if it wants no answer.
     EvenOneway(Refusal),
     /// It gets no answer, though it may want one.
     Nothing,
+}
+
+/// A reply that many others of its connection wait beside, for the same thing and in the same order: costs less than an
+/// answer that waits for itself.
+#[derive(Debug)]
+pub struct Held {
+    /// What it waits for, as the service counts. Not below that of an earlier one of its connection.
+    pub mark: u64,
+    /// When it was held back.
+    pub since: Instant,
+    /// What it will be, if nothing comes in between.
+    pub reply: Command,
 }
 
 impl Answer {
@@ -119,6 +129,17 @@ pub trait Service: Send + Sync + 'static {
     ) -> Option<Refusal> {
         let _ = (code, waited, behind);
         None
+    }
+
+    /// Whether replies that are held at `mark` may go. Asked in order, behind one that `wait_for` let go.
+    fn lets_go(&self, mark: u64) -> bool {
+        let _ = mark;
+        true
+    }
+
+    /// The answer of a held request, which is now the oldest one of its connection.
+    fn wait_for(self: &Arc<Self>, held: Held) -> LaterAnswer {
+        Box::pin(std::future::ready(Ok(held.reply)))
     }
 
     /// The connection of `peer` has ended. Called once, after the last `call`.

@@ -83,6 +83,15 @@ impl Future for Waiting {
     type Output = (Ticket, Result<Command, Refusal>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_answer(cx)
+    }
+}
+
+impl Waiting {
+    pub(crate) fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<(Ticket, Result<Command, Refusal>)> {
         let polled = catch_unwind(AssertUnwindSafe(|| self.answer.as_mut().poll(cx)));
         let result = match polled {
             Ok(poll) => ready!(poll),

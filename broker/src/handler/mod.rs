@@ -30,7 +30,8 @@ use std::time::Duration;
 
 use remoting::code::request;
 use remoting::java::json::{self, JsonError};
-use remoting::{Answer, Command, Peer, Refusal, Service};
+use remoting::router::LaterAnswer;
+use remoting::{Answer, Command, Held, Peer, Refusal, Service};
 use serde::de::DeserializeOwned;
 use tracing::error;
 
@@ -59,6 +60,14 @@ impl Service for Broker {
             self.busy.turn.kept(waited);
             busy::timed_out(waited, behind())
         })
+    }
+
+    fn lets_go(&self, mark: u64) -> bool {
+        mark <= self.store.flushed_log_offset().0
+    }
+
+    fn wait_for(self: &Arc<Self>, held: Held) -> LaterAnswer {
+        Box::pin(send::on_disk(Arc::clone(self), held))
     }
 
     fn closed(&self, peer: &Arc<Peer>) {

@@ -19,13 +19,13 @@ mod wishes;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use remoting::body::batch;
 use remoting::code::response;
 use remoting::header::HeaderError;
 use remoting::header::send::{SendReply, SendRequest};
-use remoting::router::LaterAnswer;
-use remoting::{Answer, Command, Peer, Refusal};
+use remoting::{Answer, Command, Held, Peer, Refusal};
 use store::{
     AppendError, Appended, BrokerRole, FlushDiskType, LogOffset, NewMessage, disk_used_ratio,
 };
@@ -52,7 +52,7 @@ pub(super) fn send(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> 
     match put(broker, peer, &request) {
         Ok(stored) => match acknowledge(broker, stored) {
             Ok(reply) => reply.into(),
-            Err(on_disk) => Answer::Later(on_disk),
+            Err(held) => Answer::Held(held),
         },
         Err(NotPut::LogHeld) => queue::wait(broker, peer, request),
         Err(NotPut::Refused(refusal)) => Err(refusal).into(),
@@ -226,8 +226,12 @@ fn stored(
     }
 }
 
-/// The reply once the message is as safe as the broker promises, or the time for that is over: now, or what waits for it.
-fn acknowledge(broker: &Arc<Broker>, stored: Stored) -> Result<Command, LaterAnswer> {
+/// The reply if the message is as safe as the broker promises, or what waits until it is.
+#[expect(
+    clippy::result_large_err,
+    reason = "a box would be an allocation a send"
+)]
+fn acknowledge(broker: &Broker, stored: Stored) -> Result<Command, Held> {
     let Stored {
         end,
         waits,
@@ -242,28 +246,39 @@ fn acknowledge(broker: &Arc<Broker>, stored: Stored) -> Result<Command, LaterAns
     if broker.config.store.flush_disk_type == FlushDiskType::Async {
         return Ok(reply);
     }
-    let durable = broker.store.durable(end);
+    Err(Held {
+        mark: end.0,
+        since: Instant::now(),
+        reply,
+    })
+}
+
+/// The reply once the log is on disk up to its mark, or the time for that is over.
+pub(super) async fn on_disk(broker: Arc<Broker>, held: Held) -> Result<Command, Refusal> {
+    let Held {
+        mark,
+        since,
+        mut reply,
+    } = held;
     let limit = broker.config.sync_flush_timeout;
-    let broker = Arc::clone(broker);
-    Err(Box::pin(async move {
-        match tokio::time::timeout(limit, durable).await {
-            Ok(Ok(())) => Ok(reply),
-            Ok(Err(error)) => {
-                warn!(%error, %end, "acknowledge no message");
-                Err(Refusal::new(
-                    response::SERVICE_NOT_AVAILABLE,
-                    format!("service not available now, {error}"),
-                ))
-            }
-            Err(_) => {
-                broker.busy.disk.kept(limit);
-                if reply.code == response::SUCCESS {
-                    reply.code = response::FLUSH_DISK_TIMEOUT;
-                }
-                Ok(reply)
-            }
+    let durable = broker.store.durable(LogOffset(mark));
+    match tokio::time::timeout(limit.saturating_sub(since.elapsed()), durable).await {
+        Ok(Ok(())) => Ok(reply),
+        Ok(Err(error)) => {
+            warn!(%error, end = mark, "acknowledge no message");
+            Err(Refusal::new(
+                response::SERVICE_NOT_AVAILABLE,
+                format!("service not available now, {error}"),
+            ))
         }
-    }))
+        Err(_) => {
+            broker.busy.disk.kept(limit);
+            if reply.code == response::SUCCESS {
+                reply.code = response::FLUSH_DISK_TIMEOUT;
+            }
+            Ok(reply)
+        }
+    }
 }
 
 fn illegal() -> NotPut {

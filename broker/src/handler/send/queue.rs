@@ -25,7 +25,7 @@ use remoting::{Answer, Command, Peer, Refusal};
 use tokio::sync::oneshot;
 use tracing::error;
 
-use super::{NotPut, Stored, acknowledge, put};
+use super::{NotPut, Stored, acknowledge, on_disk, put};
 use crate::broker::Broker;
 use crate::busy;
 use crate::made;
@@ -101,7 +101,7 @@ pub(super) fn wait(broker: &Arc<Broker>, peer: &Arc<Peer>, request: Command) -> 
             .unwrap_or_else(|_| Err(Refusal::system_error("internal error")))?;
         match acknowledge(&broker, stored) {
             Ok(reply) => Ok(reply),
-            Err(on_disk) => on_disk.await,
+            Err(held) => on_disk(broker, held).await,
         }
     })
 }
