@@ -44,7 +44,9 @@ impl Store {
     /// When the log could not be written to disk.
     pub fn step(&self, step: Step) -> Result<(), FlushError> {
         match step {
-            Step::FlushLog => self.flush.flush()?,
+            Step::FlushLog => {
+                self.flush.flush()?;
+            }
             Step::Dispatch => {
                 self.dispatcher(Arc::new(()), Duration::ZERO).catch_up();
             }

@@ -35,8 +35,17 @@ pub(crate) struct LogFlush {
     /// Records stored up to then are on disk. Milliseconds since 1970.
     flushed_timestamp_ms: AtomicI64,
     failed: AtomicBool,
-    waiters: Mutex<Vec<Waiter>>,
+    waiters: Mutex<Waiters>,
     bell: Bell,
+    /// Rung when as many wait as the resting thread awaits.
+    all_wait: Bell,
+}
+
+#[derive(Default)]
+struct Waiters {
+    list: Vec<Waiter>,
+    /// So many end the rest of the thread that flushes.
+    awaited: usize,
 }
 
 struct Waiter {
@@ -54,6 +63,7 @@ impl LogFlush {
             failed: AtomicBool::new(false),
             waiters: Mutex::default(),
             bell: Bell::default(),
+            all_wait: Bell::default(),
         }
     }
 
@@ -77,11 +87,11 @@ impl LogFlush {
         self.bell.stop();
     }
 
-    /// Writes everything appended so far to disk. Blocks. One thread at a time.
+    /// Writes everything appended so far to disk. Returns how many waited for it. Blocks. One thread at a time.
     ///
     /// # Errors
     /// When the kernel refuses, now or ever before.
-    pub(crate) fn flush(&self) -> Result<(), FlushError> {
+    pub(crate) fn flush(&self) -> Result<usize, FlushError> {
         if self.failed.load(Ordering::Acquire) {
             return Err(FlushError);
         }
@@ -96,17 +106,19 @@ impl LogFlush {
         }
         self.flushed_timestamp_ms
             .store(timestamp_ms, Ordering::Release);
-        self.wake(to);
-        Ok(())
+        Ok(self.wake(to))
     }
 
-    fn wake(&self, flushed: u64) {
+    fn wake(&self, flushed: u64) -> usize {
         let mut waiters = self.waiters.lock();
         let ready: Vec<Waiter> = waiters
+            .list
             .extract_if(.., |waiter| waiter.upto <= flushed)
             .collect();
         drop(waiters);
+        let count = ready.len();
         ready.into_iter().for_each(|waiter| waiter.waker.wake());
+        count
     }
 
     /// The disk did not take what it was to write of the log.
@@ -132,7 +144,7 @@ impl LogFlush {
     }
 
     fn someone_waits(&self) -> bool {
-        !self.waiters.lock().is_empty()
+        !self.waiters.lock().list.is_empty()
     }
 }
 
@@ -165,9 +177,13 @@ impl Future for Durable {
             let mut waiters = self.flush.waiters.lock();
             // Under the lock: who fails after this finds the waiter; who has failed finds none any more.
             if !self.flush.failed.load(Ordering::Acquire) {
-                waiters.push(waiter);
+                waiters.list.push(waiter);
             }
+            let all_wait = waiters.list.len() >= waiters.awaited;
             drop(waiters);
+            if all_wait {
+                self.flush.all_wait.ring();
+            }
             self.flush.ring();
         }
         // Looked at after registering: the flush may have come to its end in between.
@@ -235,6 +251,6 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(polled(&mut waiting, &waker), Poll::Pending);
         }
-        assert_eq!(flush.waiters.lock().len(), 1);
+        assert_eq!(flush.waiters.lock().list.len(), 1);
     }
 }
