@@ -121,10 +121,12 @@ impl Ext {
     }
 
     fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.files.write(at, bytes)? {
+        let end = self.files.end();
+        let written = self.files.write(at, bytes);
+        if self.files.end() != end {
             self.files_changed.store(true, Ordering::Release);
         }
-        Ok(())
+        written
     }
 
     /// An entry points to the unit.

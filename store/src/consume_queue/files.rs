@@ -6,11 +6,13 @@
 //!
 //! A broker has tens of thousands of queues, most with a few entries: a mapping each would pass the
 //! kernel's `vm.max_map_count`, a descriptor each the limit of open files, and 6 MB each the disk.
+//! So a file has its full length, as Java's load demands, but takes room only as it is written; and a write
+//! that finds the disk full is an error, never a signal.
+//!
 //! A few descriptors stay open all the same: of the queues in use, whose reads and writes then are one
-//! system call each; they are given up when a minute passed without a use. A full file stays open until it is synced: else
-//! only the whole file system could be, and with it, in the way of every sender, the log. So a file has its full
-//! length, as Java's load demands, but takes room only as it is written; and a write that finds the disk
-//! full is an error, never a signal.
+//! system call each; they are given up when a minute passed without a use. A full file stays open until it
+//! is synced: else only the whole file system could be, and with it, in the way of every sender, the log.
+//!
 //! Java 4.7.0 `store/MappedFileQueue.java` maps them all.
 
 use std::fs::{self, File, OpenOptions};
@@ -169,12 +171,12 @@ impl QueueFiles {
     }
 
     /// Writes `bytes`, which follow what was written before or repeat it; files are made as needed.
-    /// In the page cache when it returns. Returns whether a file was made.
+    /// In the page cache when it returns. Where `end` moves, files were made, also if it fails then: their names are to be
+    /// synced.
     ///
     /// # Errors
     /// What the file system says, ENOSPC most likely. The same call may be made again.
-    pub(super) fn write(&self, mut at: u64, mut bytes: &[u8]) -> io::Result<bool> {
-        let mut made = false;
+    pub(super) fn write(&self, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let base = self.base_of(at);
             let file = if base < self.end() {
@@ -185,7 +187,6 @@ impl QueueFiles {
                 self.unwatched.fetch_or(!is_watched, Ordering::AcqRel);
                 self.end.store(base + self.file_bytes, Ordering::Release);
                 self.keep(base, &file);
-                made = true;
                 file
             };
             let fits = (base + self.file_bytes - at).min(bytes.len() as u64);
@@ -200,7 +201,7 @@ impl QueueFiles {
             }
             (at, bytes) = (at + fits, behind);
         }
-        Ok(made)
+        Ok(())
     }
 
     /// Says when the file that holds byte `at`, which is full now, was written: when its last message was
@@ -357,11 +358,8 @@ mod tests {
     fn a_file_is_full_length_from_the_start_and_takes_room_as_it_is_written() {
         let dir = tempfile::tempdir().expect("folder");
         let files = QueueFiles::none(dir.path().join("T/0"), 6_000_000);
-        assert!(
-            files.write(0, &[7; 20]).expect("written"),
-            "a file was made"
-        );
-        assert!(!files.write(20, &[8; 20]).expect("written"));
+        files.write(0, &[7; 20]).expect("written");
+        files.write(20, &[8; 20]).expect("written");
         let meta = fs::metadata(dir.path().join("T/0/00000000000000000000")).expect("there");
         assert_eq!(meta.len(), 6_000_000);
         assert!(meta.blocks() * 512 <= 64 * 1024, "{} blocks", meta.blocks());
@@ -373,7 +371,7 @@ mod tests {
         let files = QueueFiles::none(dir.path().join("T/0"), 100);
         files.begin(300);
         let bytes: Vec<u8> = (0..250).collect();
-        assert!(files.write(300, &bytes).expect("written"));
+        files.write(300, &bytes).expect("written");
         let files = QueueFiles::open(dir.path().join("T/0"), 100, "key", true).expect("opened");
         assert_eq!((files.first(), files.end()), (300, 600));
         assert_eq!(read(&files, 380, 20).expect("read"), bytes[80..100]);

@@ -109,9 +109,10 @@ impl Tail {
     /// Writes what is here only to the files.
     pub(super) fn write(&mut self, files: &QueueFiles) -> io::Result<()> {
         let new = self.bytes.get((self.written - self.from) as usize..);
-        if files.write(self.written, new.unwrap_or_default())? {
-            self.files_changed = true;
-        }
+        let end = files.end();
+        let written = files.write(self.written, new.unwrap_or_default());
+        self.files_changed |= files.end() != end;
+        written?;
         self.written = self.end();
         Ok(())
     }
@@ -145,9 +146,26 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::UNIX_EPOCH;
 
+    use durable::calls::{Call, Watch, watch};
+
     use super::*;
+
+    /// A disk that files can be made on and not written to.
+    struct Full;
+
+    impl Watch for Full {
+        fn before(&self, call: &Call) -> io::Result<()> {
+            match call {
+                Call::Write(_) => Err(io::ErrorKind::StorageFull.into()),
+                _ => Ok(()),
+            }
+        }
+
+        fn after(&self, _: &Call) {}
+    }
 
     fn pushed(count: u64) -> (tempfile::TempDir, QueueFiles, Tail) {
         let dir = tempfile::tempdir().expect("folder");
@@ -216,6 +234,26 @@ mod tests {
         let (mut there, file) = ([0; 20], files.open_at(0).expect("there"));
         files.read(&file, 299 * 20, &mut there).expect("read");
         assert_eq!(there, [299u64 as u8; 20]);
+    }
+
+    #[test]
+    fn the_name_of_a_file_whose_first_write_failed_is_still_to_be_synced() {
+        for entries_before in [0, 5] {
+            let dir = tempfile::tempdir().expect("folder");
+            let files = QueueFiles::none(dir.path().to_owned(), 100);
+            let mut tail = Tail::new(true);
+            for _ in 0..entries_before {
+                tail.push(&[1; 20], 0, &files).expect("pushed");
+            }
+            tail.files_changed = false; // synced
+            let end = files.end();
+            let full = watch(dir.path(), Arc::new(Full));
+            assert!(tail.push(&[1; 20], 0, &files).is_err());
+            drop(full);
+            assert_eq!(files.end(), end + 100, "it was made");
+            tail.push(&[1; 20], 0, &files).expect("pushed");
+            assert!(tail.files_changed, "behind {entries_before} entries");
+        }
     }
 
     #[test]

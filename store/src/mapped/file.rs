@@ -54,6 +54,7 @@ const PREPARED_BYTES: u64 = 16 * ZEROS_BYTES;
 /// An append that meets zeros being put gives the processor away so often, which is enough unless the disk is in the way. Then
 /// it naps between two looks.
 const YIELDS: u32 = 100;
+
 impl MappedFile {
     /// Makes an empty file of `bytes` whose first byte has offset `base`.
     pub(crate) fn create(dir: &Path, base: u64, bytes: u64) -> io::Result<MappedFile> {

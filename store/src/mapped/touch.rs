@@ -24,7 +24,7 @@ use super::file::MappedFile;
 /// Touched at once, and ahead of the log's end when it moves. About a tenth of a second of the fastest disk.
 pub(crate) const STRETCH_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Work in the kernel that nobody waits for goes in pieces, with this between them. A thread that is not told to go keeps its
+/// Long work in the kernel beside the senders goes in pieces, with this between them. A thread that is not told to go keeps its
 /// processor for a slice of 3 ms or so, and whoever serves clients waits behind it; one that sleeps gives it away.
 pub(super) const NAP: Duration = Duration::from_micros(50);
 
