@@ -35,16 +35,13 @@ impl MessageIds {
     /// The id of the message at `offset`, put behind what `out` holds.
     pub(crate) fn push(&self, out: &mut String, offset: LogOffset) {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-        out.reserve(self.host.len() + 16);
+        let digits: [u8; 16] = std::array::from_fn(|at| {
+            let digit = (offset.0 >> (60 - 4 * at)) & 0xf;
+            DIGITS.get(digit as usize).copied().unwrap_or(b'0')
+        });
+        out.reserve(self.host.len() + digits.len());
         out.push_str(&self.host);
-        for shift in (0..16).rev() {
-            let digit = (offset.0 >> (4 * shift)) & 0xf;
-            out.push(
-                DIGITS
-                    .get(digit as usize)
-                    .map_or('0', |digit| char::from(*digit)),
-            );
-        }
+        out.push_str(std::str::from_utf8(&digits).unwrap_or_default());
     }
 }
 

@@ -7,8 +7,7 @@
 //!
 //! Nothing is put into a map: a typed header goes over the fields once, and `get` scans. That cannot fail, since the
 //! header decoders check the whole text first, and remember where the fields of JSON lie; `ExtFields` is made from checked
-//! bytes only. Fields that we write
-//! are kept in the binary form, whatever form they leave in.
+//! bytes only. Fields that we write are kept as JSON: so nearly all of them leave.
 //!
 //! Java 4.7.0 `RemotingCommand.extFields`, `RocketMQSerializable.mapSerialize`.
 
@@ -16,7 +15,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::header_json::{must_escape, push_string};
 use crate::json_cursor::{Cursor, Place, Places};
+use crate::text::{Escapes, Text};
 
 /// The fields of one header, in the order in which they stand there.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ enum Raw {
     Json(Bytes, Places),
     /// The entries of the binary form, without their total length.
     Binary(Bytes),
-    /// Entries that we wrote, as in the binary form.
+    /// A JSON object that we wrote, all but its last brace; empty while it has no fields.
     Written(Vec<u8>),
 }
 
@@ -41,7 +42,7 @@ impl Default for Raw {
 }
 
 impl ExtFields {
-    /// `object` is a JSON object, in UTF-8, that `header_json` has walked over without an error.
+    /// `object` is a JSON object that `header_json` has walked over without an error.
     pub(crate) fn from_checked_json(object: Bytes, places: Places) -> ExtFields {
         ExtFields {
             raw: Raw::Json(object, places),
@@ -61,31 +62,19 @@ impl ExtFields {
     }
 
     /// All fields as (name, value). Borrowed unless a value has JSON escapes or is not UTF-8.
-    pub fn iter(&self) -> Fields<'_> {
-        match &self.raw {
-            Raw::Json(object, places) => {
-                let object = std::str::from_utf8(object).unwrap_or_default();
-                match places.all() {
-                    Some(places) => Fields::Placed(object, places),
-                    None => Fields::Json(Cursor::new(object)),
-                }
-            }
-            Raw::Binary(entries) => Fields::Binary(entries),
-            Raw::Written(entries) => Fields::Binary(entries),
-        }
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.texts().map(|(name, value)| (name.get(), value.get()))
     }
 
-    /// Calls `each` with every name and value, as UTF-8. What we wrote ourselves is not looked at again.
-    pub(crate) fn each(&self, mut each: impl FnMut(&[u8], &[u8])) {
-        let Raw::Written(entries) = &self.raw else {
-            return self
-                .iter()
-                .for_each(|(name, value)| each(name.as_bytes(), value.as_bytes()));
-        };
-        let mut rest = &entries[..];
-        while let Some((name, value, behind)) = take_entry(rest) {
-            each(name, value);
-            rest = behind;
+    /// All fields as they lie here.
+    pub(crate) fn texts(&self) -> Texts<'_> {
+        match &self.raw {
+            Raw::Json(object, places) => match places.all() {
+                Some(places) => Texts::Placed(object, places),
+                None => Texts::Json(Cursor::new(object)),
+            },
+            Raw::Binary(entries) => Texts::Binary(entries),
+            Raw::Written(object) => Texts::Json(Cursor::new(object)),
         }
     }
 
@@ -96,21 +85,41 @@ impl ExtFields {
             .map(|(_, value)| value)
     }
 
-    /// Adds a field behind the others. A name or value longer than its length field can say is cut there.
+    /// Adds a field behind the others.
     pub fn push(&mut self, name: &str, value: &str) {
-        let entries = self.written();
-        let name = cut(name, i16::MAX as usize);
-        let value = cut(value, i32::MAX as usize);
-        entries.reserve(6 + name.len() + value.len());
-        entries.extend_from_slice(&(name.len() as u16).to_be_bytes());
-        entries.extend_from_slice(name.as_bytes());
-        entries.extend_from_slice(&(value.len() as u32).to_be_bytes());
-        entries.extend_from_slice(value.as_bytes());
+        let object = self.written();
+        object.push(if object.is_empty() { b'{' } else { b',' });
+        push_string(object, name);
+        object.push(b':');
+        push_string(object, value);
+    }
+
+    /// The same for a field whose name is one of ours: such has nothing to escape.
+    pub(crate) fn push_named(&mut self, name: &'static str, value: &str) {
+        push_string(self.named(name), value);
+    }
+
+    /// The same for a value that has nothing to escape either.
+    pub(crate) fn push_plain(&mut self, name: &'static str, value: &str) {
+        let object = self.named(name);
+        object.push(b'"');
+        object.extend_from_slice(value.as_bytes());
+        object.push(b'"');
     }
 
     /// Adds a whole number in decimal, without going through the formatter.
-    pub fn push_number(&mut self, name: &str, value: impl itoa::Integer) {
-        self.push(name, itoa::Buffer::new().format(value));
+    pub fn push_number(&mut self, name: &'static str, value: impl itoa::Integer) {
+        self.push_plain(name, itoa::Buffer::new().format(value));
+    }
+
+    /// Begins a field: all but its value.
+    fn named(&mut self, name: &'static str) -> &mut Vec<u8> {
+        debug_assert!(!name.bytes().any(must_escape), "{name}");
+        let object = self.written();
+        object.extend_from_slice(if object.is_empty() { b"{\"" } else { b",\"" });
+        object.extend_from_slice(name.as_bytes());
+        object.extend_from_slice(b"\":");
+        object
     }
 
     /// Makes room for `bytes` more bytes of fields at once.
@@ -122,16 +131,23 @@ impl ExtFields {
     pub(crate) fn bytes(&self) -> usize {
         match &self.raw {
             Raw::Json(text, _) | Raw::Binary(text) => text.len(),
-            Raw::Written(entries) => entries.len(),
+            Raw::Written(object) => object.len(),
         }
     }
 
-    /// The fields as entries of the binary form, if they are in it already.
+    /// The entries of the binary form, if the fields came in it.
     pub(crate) fn as_binary(&self) -> Option<&[u8]> {
         match &self.raw {
-            Raw::Json(..) => None,
             Raw::Binary(entries) => Some(entries),
-            Raw::Written(entries) => Some(entries),
+            Raw::Json(..) | Raw::Written(_) => None,
+        }
+    }
+
+    /// A JSON object without its last brace, if we wrote the fields.
+    pub(crate) fn as_written(&self) -> Option<&[u8]> {
+        match &self.raw {
+            Raw::Written(object) => Some(object),
+            Raw::Json(..) | Raw::Binary(_) => None,
         }
     }
 
@@ -144,17 +160,12 @@ impl ExtFields {
             *self = copy;
         }
         match &mut self.raw {
-            Raw::Written(entries) => entries,
+            Raw::Written(object) => object,
             Raw::Json(..) | Raw::Binary(_) => {
                 unreachable!("the fields were copied into the written form above")
             }
         }
     }
-}
-
-fn cut(text: &str, limit_bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(limit_bytes))
-        .unwrap_or(text)
 }
 
 impl PartialEq for ExtFields {
@@ -175,41 +186,42 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for ExtFields {
 }
 
 /// A walk over the fields of a header.
-pub enum Fields<'a> {
+pub(crate) enum Texts<'a> {
     /// In a JSON object whose places are known: those still to come.
-    #[doc(hidden)]
-    Placed(&'a str, &'a [Place]),
+    Placed(&'a [u8], &'a [Place]),
     /// Inside a JSON object.
-    #[doc(hidden)]
     Json(Cursor<'a>),
     /// Before an entry of the binary form.
-    #[doc(hidden)]
     Binary(&'a [u8]),
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = (Cow<'a, str>, Cow<'a, str>);
+impl<'a> Iterator for Texts<'a> {
+    type Item = (Text<'a>, Text<'a>);
 
+    // A pair that a call gives back goes through memory, which costs more than to find it.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Fields::Placed(object, places) => {
+            Texts::Placed(object, places) => {
                 let (place, rest) = places.split_first()?;
                 *places = rest;
                 place.field(object)
             }
-            Fields::Json(cursor) => cursor.next_field(),
-            Fields::Binary(rest) => {
+            Texts::Json(cursor) => {
+                let (name, value) = cursor.next_field()?;
+                Some((name, value))
+            }
+            Texts::Binary(rest) => {
                 let (name, value, behind) = take_entry(rest)?;
                 *rest = behind;
+                let text = |raw| Text {
+                    raw,
+                    escapes: Escapes::None,
+                };
                 Some((text(name), text(value)))
             }
         }
     }
-}
-
-/// Quicker than `from_utf8_lossy` where all is well, as it nearly always is.
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// One entry off the front of `entries`: name, value and what follows; `None` at the end and where a length is wrong.
@@ -248,23 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_cut_anywhere_ends_the_walk() {
-        let mut fields = ExtFields::default();
-        fields.push("topic", "T");
-        let bytes = fields.as_binary().expect("written").to_vec();
-        for end in 0..bytes.len() {
-            assert!(
-                take_entry(&bytes[..end]).is_none(),
-                "read an entry cut at byte {end}"
-            );
-        }
-    }
-
-    #[test]
     fn fields_read_from_json_can_be_added_to() {
         let header = Bytes::from_static(br#"{"code":1,"extFields":{"a":"1"}}"#);
         let mut command = crate::Command::request(0);
-        crate::header_json::decode(&header, &mut command).expect("valid");
+        crate::header_json::decode(header, &mut command).expect("valid");
         let mut fields = command.fields;
         fields.push("b", "2");
         assert_eq!(

@@ -155,7 +155,7 @@ pub fn decode(mut frame: Bytes) -> Result<Command, DecodeError> {
         ..Command::default()
     };
     match form {
-        0 => header_json::decode(&header, &mut command)?,
+        0 => header_json::decode(header, &mut command)?,
         1 => {
             command.form = HeaderForm::Binary;
             header_binary::decode(&header, &mut command)?;

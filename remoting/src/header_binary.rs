@@ -66,16 +66,31 @@ pub(crate) fn encode(command: &Command, out: &mut BytesMut) {
     let remark = command.remark.as_deref().unwrap_or("");
     out.extend_from_slice(&(remark.len() as u32).to_be_bytes());
     out.extend_from_slice(remark.as_bytes());
-    let copy: ExtFields;
-    let entries = match command.fields.as_binary() {
-        Some(entries) => entries,
-        None => {
-            copy = command.fields.iter().collect();
-            copy.as_binary().unwrap_or_default()
-        }
-    };
-    out.extend_from_slice(&(entries.len() as u32).to_be_bytes());
-    out.extend_from_slice(entries);
+    let length_at = out.len();
+    out.put_u32(0); // the entries' length: known when they are written
+    match command.fields.as_binary() {
+        Some(entries) => out.extend_from_slice(entries),
+        None => (command.fields.iter()).for_each(|(name, value)| push_entry(out, &name, &value)),
+    }
+    let length = (out.len() - length_at - 4) as u32;
+    if let Some(place) = out.get_mut(length_at..).and_then(<[u8]>::first_chunk_mut) {
+        *place = length.to_be_bytes();
+    }
+}
+
+/// A name or value longer than its length field can say is cut there.
+fn push_entry(out: &mut BytesMut, name: &str, value: &str) {
+    let name = cut(name, i16::MAX as usize);
+    let value = cut(value, i32::MAX as usize);
+    out.put_u16(name.len() as u16);
+    out.extend_from_slice(name.as_bytes());
+    out.put_u32(value.len() as u32);
+    out.extend_from_slice(value.as_bytes());
+}
+
+fn cut(text: &str, limit_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(limit_bytes))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -114,6 +129,19 @@ mod tests {
             assert!(
                 read(&bytes[..end]).is_err(),
                 "read a header cut at byte {end}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_cut_anywhere_is_none() {
+        let mut entry = BytesMut::new();
+        push_entry(&mut entry, "topic", "T");
+        assert!(take_entry(&entry).is_some());
+        for end in 0..entry.len() {
+            assert!(
+                take_entry(&entry[..end]).is_none(),
+                "read an entry cut at byte {end}"
             );
         }
     }

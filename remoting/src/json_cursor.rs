@@ -9,16 +9,15 @@
 //! text with escapes. The rule that is easy to break: a place is a number that we counted, but text is only ever taken by
 //! `get`, so that a wrong one is a missing field and no panic.
 
-use std::borrow::Cow;
+use crate::text::{Escapes, Text, number};
 
 /// Arrays and objects inside a value that nobody reads may be nested so deep and no deeper.
 const DEPTH_LIMIT: usize = 32;
 
 /// A place in JSON text. Its methods return `None` where the text is not what they read.
-#[doc(hidden)]
 #[derive(Clone)]
-pub struct Cursor<'a> {
-    text: &'a str,
+pub(crate) struct Cursor<'a> {
+    text: &'a [u8],
     at: usize,
     /// Whether the brace of the object that is being walked over lies behind.
     inside: bool,
@@ -27,8 +26,8 @@ pub struct Cursor<'a> {
 /// A string, a number, `true`, `false`, `null`, or the text of an object or array that nobody reads.
 pub(crate) struct Scalar<'a> {
     /// Without its quotes, escapes not yet undone.
-    pub(crate) raw: &'a str,
-    /// Where that begins in the text.
+    pub(crate) raw: &'a [u8],
+    /// Where that begins in what the cursor walks over.
     at: usize,
     quoted: bool,
     escaped: bool,
@@ -37,20 +36,24 @@ pub(crate) struct Scalar<'a> {
 impl<'a> Scalar<'a> {
     #[inline(always)]
     pub(crate) fn is_null(&self) -> bool {
-        !self.quoted && self.raw == "null"
+        !self.quoted && self.raw == b"null"
     }
 
+    /// Escapes in it are not undone.
     pub(crate) fn number(&self) -> Option<i32> {
-        self.raw.parse().ok()
+        number(self.raw)
     }
 
-    pub(crate) fn text(&self) -> Cow<'a, str> {
-        plain(self.raw, self.escaped)
+    pub(crate) fn text(&self) -> Text<'a> {
+        Text {
+            raw: self.raw,
+            escapes: self.escaped.into(),
+        }
     }
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(text: &'a str) -> Cursor<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Cursor<'a> {
         Cursor {
             text,
             at: 0,
@@ -64,7 +67,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next field of a checked object; values that are null are not fields.
-    pub(crate) fn next_field(&mut self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+    pub(crate) fn next_field(&mut self) -> Option<(Text<'a>, Text<'a>)> {
         loop {
             let key = self.next_key()??;
             let value = self.scalar(0)?;
@@ -100,6 +103,14 @@ impl<'a> Cursor<'a> {
     /// a walk over a header is some fifty strings of a few bytes, and calls would be most of its cost.
     #[inline(always)]
     pub(crate) fn next_key(&mut self) -> Option<Option<Scalar<'a>>> {
+        match self.next_short_key() {
+            Some(key) => Some(Some(key)),
+            None => self.next_any_key(),
+        }
+    }
+
+    #[inline(always)]
+    fn next_any_key(&mut self) -> Option<Option<Scalar<'a>>> {
         self.skip_blanks()?;
         if !self.inside {
             self.take(b'{')?;
@@ -121,8 +132,48 @@ impl<'a> Cursor<'a> {
         Some(Some(key))
     }
 
+    /// A key of one letter as clients write those of a send: `,"a":`. For all else there is `next_any_key`.
+    #[inline(always)]
+    fn next_short_key(&mut self) -> Option<Scalar<'a>> {
+        let rest = self.text.get(self.at..).filter(|_| self.inside)?;
+        let [b',', b'"', letter, b'"', b':'] = rest.first_chunk::<5>()? else {
+            return None;
+        };
+        if matches!(letter, b'"' | b'\\') {
+            return None; // the empty key, or a quote with its backslash
+        }
+        let at = self.at + 2;
+        self.at += 5;
+        Some(Scalar {
+            raw: std::slice::from_ref(letter),
+            at,
+            quoted: true,
+            escaped: false,
+        })
+    }
+
     pub(crate) fn number(&mut self) -> Option<i32> {
+        let rest = self.text.get(self.at..)?;
+        let digit = |byte: &u8| Some(i32::from(*byte) - 48).filter(|digit| matches!(digit, 0..10));
+        let (mut number, mut digits) = (0, 0);
+        // As many as an i32 has room for, whatever they are.
+        for digit in rest.iter().take(9).map_while(digit) {
+            (number, digits) = (number * 10 + digit, digits + 1);
+        }
+        if digits > 0 && matches!(rest.get(digits), Some(b',' | b'}')) {
+            self.at += digits;
+            return Some(number);
+        }
         self.scalar(0)?.number()
+    }
+
+    /// Passes over `text` if it stands here.
+    #[inline(always)]
+    pub(crate) fn pass(&mut self, text: &[u8]) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let here = rest.starts_with(text);
+        self.at += if here { text.len() } else { 0 };
+        here
     }
 
     #[inline(always)]
@@ -141,7 +192,7 @@ impl<'a> Cursor<'a> {
         match self.peek()? {
             b'{' | b'[' => self.skip_nested(depth)?,
             _ => {
-                let rest = self.text.as_bytes().get(from..)?;
+                let rest = self.text.get(from..)?;
                 // Numbers, `true`, `false`, `null`; whatever else follows must be a comma or an end.
                 let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.');
                 let length = rest.iter().position(|b| !word(b));
@@ -184,7 +235,7 @@ impl<'a> Cursor<'a> {
         let from = self.at;
         let mut escaped = false;
         loop {
-            self.at += quote_or_backslash(self.text.as_bytes().get(self.at..)?)?;
+            self.at += quote_or_backslash(self.text.get(self.at..)?)?;
             if self.peek()? == b'"' {
                 break;
             }
@@ -208,7 +259,7 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.text.get(self.at).copied()
     }
 
     /// Where the next byte that is no blank stands; `None` at the end.
@@ -224,7 +275,7 @@ impl<'a> Cursor<'a> {
 /// Where the first quote or backslash stands. Most strings of a header are a few bytes long, so the first bytes are looked
 /// at eight at a time, which is cheaper than the call of a searcher for long ones.
 #[inline(always)]
-fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
     const WORD: usize = 8;
     const WORDS: usize = 4;
     let mut rest = bytes;
@@ -251,66 +302,6 @@ fn bytes_that_are(byte: u8, eight: u64) -> u64 {
     !(((differs & LOW_BITS) + LOW_BITS) | differs | LOW_BITS)
 }
 
-fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        let (before, from) = rest.split_at(at);
-        plain.push_str(before);
-        let mut chars = from.chars();
-        chars.next(); // the backslash
-        match chars.next() {
-            Some('u') => {
-                let (character, behind) = unescape_unit(chars.as_str());
-                plain.push(character);
-                rest = behind;
-                continue;
-            }
-            Some('n') => plain.push('\n'),
-            Some('r') => plain.push('\r'),
-            Some('t') => plain.push('\t'),
-            Some('b') => plain.push('\u{8}'),
-            Some('f') => plain.push('\u{c}'),
-            Some(other) => plain.push(other),
-            None => {}
-        }
-        rest = chars.as_str();
-    }
-    plain.push_str(rest);
-    plain
-}
-
-/// What follows a `\u`: a UTF-16 unit, or two of them. A half of a pair alone reads as U+FFFD.
-fn unescape_unit(text: &str) -> (char, &str) {
-    let Some((unit, rest)) = hex_unit(text) else {
-        return (char::REPLACEMENT_CHARACTER, text);
-    };
-    if let Some(character) = char::from_u32(unit) {
-        return (character, rest);
-    }
-    let pair = rest.strip_prefix("\\u").and_then(hex_unit);
-    if let (0xD800..0xDC00, Some((low @ 0xDC00..0xE000, behind))) = (unit, pair) {
-        let character = char::from_u32(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00));
-        return (character.unwrap_or(char::REPLACEMENT_CHARACTER), behind);
-    }
-    (char::REPLACEMENT_CHARACTER, rest)
-}
-
-fn hex_unit(text: &str) -> Option<(u32, &str)> {
-    let (digits, rest) = text.split_at_checked(4)?;
-    let digit = |unit: u32, byte: u8| Some(unit * 16 + char::from(byte).to_digit(16)?);
-    Some((digits.bytes().try_fold(0, digit)?, rest))
-}
-
-/// Text as it stands in JSON, without its escapes.
-fn plain(raw: &str, escaped: bool) -> Cow<'_, str> {
-    if escaped {
-        Cow::Owned(unescape(raw))
-    } else {
-        Cow::Borrowed(raw)
-    }
-}
-
 /// Most fields that are remembered: as many as a send of a 5.x client has. What has more is walked over again.
 const PLACES: usize = 14;
 
@@ -324,7 +315,7 @@ pub(crate) struct Places {
 
 /// Where one field lies: bytes from the start of the object. Small, for a command is moved about with its places.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub(crate) struct Place {
     key_at: u16,
     value_at: u16,
     value_bytes: u16,
@@ -364,27 +355,50 @@ impl Place {
     }
 
     /// Name and value in the text of their object.
-    pub(crate) fn field<'a>(&self, object: &'a str) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
-        let text = |at: u16, bytes: u16| {
+    #[inline(always)]
+    pub(crate) fn field<'a>(&self, object: &'a [u8]) -> Option<(Text<'a>, Text<'a>)> {
+        let text = |at: u16, bytes: u16, escaped_bit: u8| {
             let at = usize::from(at);
-            object.get(at..at + usize::from(bytes))
+            let raw = object.get(at..at + usize::from(bytes))?;
+            let escapes = Escapes::from(self.escaped & escaped_bit != 0);
+            Some(Text { raw, escapes })
         };
-        Some((
-            plain(
-                text(self.key_at, u16::from(self.key_bytes))?,
-                self.escaped & 1 != 0,
-            ),
-            plain(
-                text(self.value_at, self.value_bytes)?,
-                self.escaped & 2 != 0,
-            ),
-        ))
+        let name = text(self.key_at, u16::from(self.key_bytes), 1)?;
+        Some((name, text(self.value_at, self.value_bytes, 2)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_key_is_the_key_that_any_walk_finds() {
+        let header = br#"{"code":310,"extFields":{"a":"g","b":"","c" :"\",","l":4,"\\":1,"":2}}"#;
+        let mut short_keys = 0;
+        for (changed, byte) in
+            (0..header.len()).flat_map(|at| b"\"\\,:{} x\xff".map(|byte| (at, byte)))
+        {
+            let mut text = *header;
+            text[changed] = byte;
+            for at in 0..text.len() {
+                let from = Cursor {
+                    text: &text,
+                    at,
+                    inside: true,
+                };
+                let (mut short, mut any) = (from.clone(), from);
+                let Some(key) = short.next_short_key() else {
+                    continue;
+                };
+                let other = any.next_any_key().flatten().expect("a key");
+                let seen = |key: Scalar<'_>| (key.raw.to_vec(), key.escaped, key.at, key.quoted);
+                assert_eq!((seen(key), short.at), (seen(other), any.at));
+                short_keys += 1;
+            }
+        }
+        assert!(short_keys > 1000, "{short_keys}");
+    }
 
     #[test]
     fn the_end_of_a_string_is_found_wherever_it_stands() {
@@ -406,13 +420,5 @@ mod tests {
                 assert_eq!(quote_or_backslash(filler.as_bytes()), None);
             }
         }
-    }
-
-    #[test]
-    fn surrogate_pairs_and_halves_are_read_as_java_shows_them() {
-        assert_eq!(
-            unescape(r"\ud83d\ude00 \ud83d \q\u00"),
-            "\u{1F600} \u{FFFD} q\u{FFFD}00"
-        );
     }
 }

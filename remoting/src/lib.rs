@@ -27,6 +27,7 @@ pub mod process;
 pub mod properties;
 pub mod router;
 pub mod server;
+mod text;
 mod ticket;
 mod turn;
 

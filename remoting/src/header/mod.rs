@@ -23,6 +23,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::ext_fields::ExtFields;
+use crate::text::Text;
 
 /// Declares a header: the struct, and both ways between it and the string map.
 macro_rules! header {
@@ -43,8 +44,8 @@ macro_rules! header {
         impl<$life> crate::header::Header<$life> for $type $(<$of>)? {
             fn read(fields: &$life crate::ext_fields::ExtFields) -> Result<Self, crate::header::HeaderError> {
                 $(let mut $field = None;)+
-                for (name, value) in fields.iter() {
-                    match &*name {
+                for (name, value) in fields.texts() {
+                    match &*name.get() {
                         $($name => $field = Some(value),)+
                         _ => {}
                     }
@@ -125,58 +126,58 @@ impl std::error::Error for HeaderError {}
 
 /// A type that a field of a header may have.
 trait Field<'a>: Sized {
-    /// Reads the field's text, or gives it back.
-    fn parse(text: Cow<'a, str>) -> Result<Self, Cow<'a, str>>;
+    /// Reads the field's text.
+    fn parse(text: Text<'a>) -> Option<Self>;
 
     /// Adds the field to the map.
     fn push(&self, name: &'static str, fields: &mut ExtFields);
 
     /// The field as it was found in the map, or not.
-    fn take(found: Option<Cow<'a, str>>, field: &'static str) -> Result<Self, HeaderError> {
+    #[inline(always)]
+    fn take(found: Option<Text<'a>>, field: &'static str) -> Result<Self, HeaderError> {
         let text = found.ok_or(HeaderError::Missing(field))?;
-        Self::parse(text).map_err(|text| HeaderError::NotANumber {
+        Self::parse(text).ok_or_else(|| HeaderError::NotANumber {
             field,
-            value: text.into_owned(),
+            value: text.get().into_owned(),
         })
     }
 }
 
 impl<'a> Field<'a> for Cow<'a, str> {
-    fn parse(text: Cow<'a, str>) -> Result<Self, Cow<'a, str>> {
-        Ok(text)
+    fn parse(text: Text<'a>) -> Option<Self> {
+        Some(text.get())
     }
 
     fn push(&self, name: &'static str, fields: &mut ExtFields) {
-        fields.push(name, self);
+        fields.push_named(name, self);
     }
 }
 
 impl<'a> Field<'a> for String {
-    fn parse(text: Cow<'a, str>) -> Result<Self, Cow<'a, str>> {
-        Ok(text.into_owned())
+    fn parse(text: Text<'a>) -> Option<Self> {
+        Some(text.get().into_owned())
     }
 
     fn push(&self, name: &'static str, fields: &mut ExtFields) {
-        fields.push(name, self);
+        fields.push_named(name, self);
     }
 }
 
 impl<'a> Field<'a> for bool {
-    /// Everything but `true` is false, as in `Boolean.parseBoolean`.
-    fn parse(text: Cow<'a, str>) -> Result<Self, Cow<'a, str>> {
-        Ok(text.eq_ignore_ascii_case("true"))
+    fn parse(text: Text<'a>) -> Option<Self> {
+        Some(text.is_true())
     }
 
     fn push(&self, name: &'static str, fields: &mut ExtFields) {
-        fields.push(name, if *self { "true" } else { "false" });
+        fields.push_plain(name, if *self { "true" } else { "false" });
     }
 }
 
 macro_rules! number_fields {
     ($($kind:ty)*) => {$(
         impl<'a> Field<'a> for $kind {
-            fn parse(text: Cow<'a, str>) -> Result<Self, Cow<'a, str>> {
-                text.parse().map_err(|_| text)
+            fn parse(text: Text<'a>) -> Option<Self> {
+                text.number()
             }
 
             fn push(&self, name: &'static str, fields: &mut ExtFields) {
@@ -189,8 +190,8 @@ macro_rules! number_fields {
 number_fields! { i32 i64 }
 
 impl<'a, T: Field<'a>> Field<'a> for Option<T> {
-    fn parse(text: Cow<'a, str>) -> Result<Self, Cow<'a, str>> {
-        Ok(T::parse(text).ok())
+    fn parse(text: Text<'a>) -> Option<Self> {
+        Some(T::parse(text))
     }
 
     fn push(&self, name: &'static str, fields: &mut ExtFields) {
@@ -199,8 +200,8 @@ impl<'a, T: Field<'a>> Field<'a> for Option<T> {
         }
     }
 
-    fn take(found: Option<Cow<'a, str>>, _: &'static str) -> Result<Self, HeaderError> {
-        Ok(found.and_then(|text| T::parse(text).ok()))
+    fn take(found: Option<Text<'a>>, _: &'static str) -> Result<Self, HeaderError> {
+        Ok(found.and_then(T::parse))
     }
 }
 

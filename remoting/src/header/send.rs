@@ -18,6 +18,7 @@ use std::borrow::Cow;
 
 use super::{Field, Header, HeaderError};
 use crate::ext_fields::ExtFields;
+use crate::text::Text;
 
 /// A message to store, but for its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,71 +51,47 @@ pub struct SendRequest<'a> {
     pub max_reconsume_times: Option<i32>,
 }
 
-/// The fields as they are found.
-#[derive(Default)]
-struct Found<'a> {
-    producer_group: Option<Cow<'a, str>>,
-    topic: Option<Cow<'a, str>>,
-    default_topic: Option<Cow<'a, str>>,
-    default_topic_queue_nums: Option<Cow<'a, str>>,
-    queue_id: Option<Cow<'a, str>>,
-    sys_flag: Option<Cow<'a, str>>,
-    born_timestamp: Option<Cow<'a, str>>,
-    flag: Option<Cow<'a, str>>,
-    properties: Option<Cow<'a, str>>,
-    reconsume_times: Option<Cow<'a, str>>,
-    unit_mode: Option<Cow<'a, str>>,
-    batch: Option<Cow<'a, str>>,
-    max_reconsume_times: Option<Cow<'a, str>>,
-}
-
-impl<'a> Found<'a> {
-    fn in_fields(fields: &'a ExtFields) -> Self {
-        let mut found = Found::default();
-        for (name, value) in fields.iter() {
-            // Byte strings, so that the compiler branches on length and bytes instead of comparing one by one.
-            let field = match name.as_bytes() {
-                b"a" | b"producerGroup" => &mut found.producer_group,
-                b"b" | b"topic" => &mut found.topic,
-                b"c" | b"defaultTopic" => &mut found.default_topic,
-                b"d" | b"defaultTopicQueueNums" => &mut found.default_topic_queue_nums,
-                b"e" | b"queueId" => &mut found.queue_id,
-                b"f" | b"sysFlag" => &mut found.sys_flag,
-                b"g" | b"bornTimestamp" => &mut found.born_timestamp,
-                b"h" | b"flag" => &mut found.flag,
-                b"i" | b"properties" => &mut found.properties,
-                b"j" | b"reconsumeTimes" => &mut found.reconsume_times,
-                b"k" | b"unitMode" => &mut found.unit_mode,
-                b"l" | b"maxReconsumeTimes" => &mut found.max_reconsume_times,
-                b"m" | b"batch" => &mut found.batch,
-                _ => continue,
-            };
-            *field = Some(value);
-        }
-        found
-    }
-}
-
 impl<'a> Header<'a> for SendRequest<'a> {
+    /// Numbers are read as they are met: to keep thirteen texts until all are there would cost more than reading them.
     fn read(fields: &'a ExtFields) -> Result<Self, HeaderError> {
-        let found = Found::in_fields(fields);
+        let (mut group, mut topic, mut default_topic, mut properties) = (None, None, None, None);
+        let (mut queues, mut queue_id, mut sys_flag, mut flag) = (None, None, None, None);
+        let (mut born_timestamp, mut times, mut max_times) = (None, None, None);
+        let (mut unit_mode, mut batch) = (false, false);
+        for (name, value) in fields.texts() {
+            // Byte strings, so that the compiler branches on length and bytes instead of comparing one by one.
+            match &*name.bytes() {
+                b"a" | b"producerGroup" => group = Some(value),
+                b"b" | b"topic" => topic = Some(value),
+                b"c" | b"defaultTopic" => default_topic = Some(value),
+                b"d" | b"defaultTopicQueueNums" => queues = value.number(),
+                b"e" | b"queueId" => queue_id = value.number(),
+                b"f" | b"sysFlag" => sys_flag = value.number(),
+                b"g" | b"bornTimestamp" => born_timestamp = value.number(),
+                b"h" | b"flag" => flag = value.number(),
+                b"i" | b"properties" => properties = Some(value),
+                b"j" | b"reconsumeTimes" => times = value.number(),
+                b"k" | b"unitMode" => unit_mode = value.is_true(),
+                b"l" | b"maxReconsumeTimes" => max_times = value.number(),
+                b"m" | b"batch" => batch = value.is_true(),
+                _ => {}
+            }
+        }
+        let all = fields;
         Ok(SendRequest {
-            producer_group: Field::take(found.producer_group, "producerGroup")?,
-            topic: Field::take(found.topic, "topic")?,
-            default_topic: Field::take(found.default_topic, "defaultTopic")?,
-            default_topic_queue_nums: Field::take(
-                found.default_topic_queue_nums,
-                "defaultTopicQueueNums",
-            )?,
-            queue_id: Field::take(found.queue_id, "queueId")?,
-            sys_flag: Field::take(found.sys_flag, "sysFlag")?,
-            born_timestamp: Field::take(found.born_timestamp, "bornTimestamp")?,
-            flag: Field::take(found.flag, "flag")?,
-            properties: found.properties.unwrap_or_default(),
-            reconsume_times: optional(found.reconsume_times).unwrap_or(0),
-            unit_mode: optional(found.unit_mode).unwrap_or(false),
-            batch: optional(found.batch).unwrap_or(false),
-            max_reconsume_times: optional(found.max_reconsume_times),
+            producer_group: required(group, all, ["producerGroup", "a"])?.get(),
+            topic: required(topic, all, ["topic", "b"])?.get(),
+            default_topic: required(default_topic, all, ["defaultTopic", "c"])?.get(),
+            default_topic_queue_nums: required(queues, all, ["defaultTopicQueueNums", "d"])?,
+            queue_id: required(queue_id, all, ["queueId", "e"])?,
+            sys_flag: required(sys_flag, all, ["sysFlag", "f"])?,
+            born_timestamp: required(born_timestamp, all, ["bornTimestamp", "g"])?,
+            flag: required(flag, all, ["flag", "h"])?,
+            properties: properties.map(Text::get).unwrap_or_default(),
+            reconsume_times: times.unwrap_or(0),
+            unit_mode,
+            batch,
+            max_reconsume_times: max_times,
         })
     }
 
@@ -127,8 +104,30 @@ impl<'a> Header<'a> for SendRequest<'a> {
     }
 }
 
-fn optional<'a, T: Field<'a>>(found: Option<Cow<'a, str>>) -> Option<T> {
-    found.and_then(|text| T::parse(text).ok())
+/// What was found; if nothing was, the error that says why.
+#[inline(always)]
+fn required<T>(
+    found: Option<T>,
+    fields: &ExtFields,
+    names: [&'static str; 2],
+) -> Result<T, HeaderError> {
+    found.ok_or_else(|| not_found(fields, names))
+}
+
+/// Why the field of one of these `names` is not read: the last of them counts.
+#[cold]
+fn not_found(fields: &ExtFields, names: [&'static str; 2]) -> HeaderError {
+    let [field, _] = names;
+    let last = (fields.iter())
+        .filter(|(name, _)| names.contains(&&**name))
+        .last();
+    match last {
+        None => HeaderError::Missing(field),
+        Some((_, value)) => HeaderError::NotANumber {
+            field,
+            value: value.into_owned(),
+        },
+    }
 }
 
 impl SendRequest<'_> {
