@@ -18,6 +18,7 @@ use crate::memory;
 use crate::samples::Samples;
 use crate::scene::Scene;
 use crate::sides::{Side, anonymous_mib, settled_mib};
+use crate::steal;
 
 /// Servers started alike, and the cases that share them.
 pub(crate) struct Setting {
@@ -137,8 +138,12 @@ impl Case {
         samples: &mut Samples,
     ) -> Result<(), Trouble> {
         memory::back(options.memory_gib);
+        let stolen_ms = steal::so_far_ms();
         (self.how)(scene, self, options, samples)
-            .map_err(|Trouble(why)| Trouble(format!("{}, {}: {why}", self.name, scene.side)))
+            .map_err(|Trouble(why)| Trouble(format!("{}, {}: {why}", self.name, scene.side)))?;
+        let stolen_ms = steal::so_far_ms() - stolen_ms;
+        samples.add(scene.side, self.name, "stolen_ms", stolen_ms);
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ mod memory;
 mod samples;
 mod scene;
 mod sides;
+mod steal;
 mod table;
 
 use std::process::ExitCode;
