@@ -29,6 +29,8 @@ impl HeldReplies {
     }
 
     pub(crate) fn push(&mut self, ticket: Ticket, held: Held) {
+        let last = self.behind.back().map_or(0, |(_, last)| last.mark);
+        debug_assert!(held.mark >= last, "{} behind {last}", held.mark);
         self.behind.push_back((ticket, held));
     }
 

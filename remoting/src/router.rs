@@ -131,7 +131,7 @@ pub trait Service: Send + Sync + 'static {
         None
     }
 
-    /// Whether replies that are held at `mark` may go. Asked in order, behind one that `wait_for` let go.
+    /// Whether replies that are held at `mark` may go. Asked in their order.
     fn lets_go(&self, mark: u64) -> bool {
         let _ = mark;
         true

@@ -87,7 +87,8 @@ impl LogFlush {
         self.bell.stop();
     }
 
-    /// Writes everything appended so far to disk. Returns how many waited for it. Blocks. One thread at a time.
+    /// Writes everything appended so far to disk. Returns how many wakers waited for it: a connection has one for all its
+    /// sends, and one that gave up waiting counts still. Blocks. One thread at a time.
     ///
     /// # Errors
     /// When the kernel refuses, now or ever before.
