@@ -82,7 +82,7 @@ pub mod stats;
 pub mod topic;
 pub mod transaction;
 
-/// Room kept for a field's value and its two lengths.
+/// Room kept for a field's value and what JSON puts around it and its name: `,"":""`.
 const FIELD_BYTES: usize = 6 + 20;
 
 /// A typed header, which may borrow from the fields it is read from.
