@@ -246,7 +246,8 @@ pub(crate) fn table(samples: &Samples, options: &Options) -> String {
         let of = |side| samples.spread(side, row.case, row.what);
         let (java, limit, ours) = (of(Side::Java), of(Side::Limit), of(Side::Ours));
         if let Some(mine) = ours {
-            let ratio = java.map(|java| format!("{:.3}", mine.median / java.median));
+            let java_median = java.map(|java| java.median).filter(|median| *median > 0.0);
+            let ratio = java_median.map(|median| format!("{:.3}", mine.median / median));
             let (goal, verdict) = row.goal.judge(mine, java, limit);
             let _ = writeln!(
                 text,
