@@ -100,21 +100,13 @@ pub(crate) async fn run(
         } else {
             pace.map_or(until, |_| next_due.max(now))
         };
-        let waited = async {
-            match &ticks {
-                Some(ticks) if !over => ticks.next().await,
-                _ => {
-                    tokio::time::sleep_until(wake.into()).await;
-                    Ok(())
-                }
-            }
-        };
+        let ticks = ticks.as_ref().filter(|_| !over);
         tokio::select! {
             biased;
             read = reader.read_buf(&mut input) => if read? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             },
-            waited = waited, if wake > now || over => if over {
+            waited = tick_or(ticks, wake), if wake > now || over => if over {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "replies are missing 10 s after the end"));
             } else {
                 waited?;
@@ -122,6 +114,15 @@ pub(crate) async fn run(
         }
         sender.take_replies(&mut input, &mut measure)?;
     }
+}
+
+/// The next tick, or without ticks the time `wake`.
+async fn tick_or(ticks: Option<&Ticks>, wake: Instant) -> io::Result<()> {
+    if let Some(ticks) = ticks {
+        return ticks.next().await;
+    }
+    tokio::time::sleep_until(wake.into()).await;
+    Ok(())
 }
 
 /// A template for each queue of each topic.

@@ -382,7 +382,7 @@ impl Runs {
             .chunk_by(|run, next| is_short(run) && is_short(next))
         {
             slices.push(match runs {
-                [run] => all.slice_ref(bytes_of(run)),
+                [run] => all.slice_ref(bytes_of(run)), // not touched: it may be on disk only, and its reader may not wait
                 short => {
                     let mut copy = Vec::with_capacity(short.iter().map(Range::len).sum());
                     short

@@ -18,7 +18,7 @@ const QUERY_BYTES: usize = 16 * 1024 * 1024 - 64 * 1024;
 
 impl Store {
     /// Reads up to `max_messages` of a queue from `from` on, within the configured limits. Blocks if the disk must be waited
-    /// for.
+    /// for; a single record is not touched, unless `select` does.
     pub fn read_queue(
         &self,
         topic: &str,
